@@ -1,4 +1,4 @@
-"""The Image: an assembled program as numpy columns, one row per instruction, plus kernels, functions, symbols and spans.
+"""The Image: an assembled program as numpy columns, one row per instruction, plus kernels, symbols and spans.
 
 An Image is what the assembler hands to the machine. It is plain data: it can be compared, printed, and saved without
 pickle (`np.savez` for columns and bytes, JSON for the rest).
@@ -47,7 +47,7 @@ class Role(IntEnum):
 
 
 class Param(NamedTuple):
-    """One kernel parameter: PTX type name without dot, byte offset in the parameter block, size and alignment in bytes."""
+    """One kernel parameter: PTX type name without dot; byte offset in the parameter block, size, alignment in bytes."""
 
     name: str
     type: str
@@ -107,7 +107,7 @@ class Function:
 
 @dataclass
 class Symbol:
-    """A variable. `offset` is in its space: shared and local within the kernel's static block, -1 = dynamic shared memory.
+    """A variable. `offset` is in its space (shared, local: in the kernel's static block; -1: dynamic shared memory).
 
     `relocs` are (byte offset, symbol index): the loader adds the symbol's address to the 8 (or 4, at the end) bytes of
     `init` there; an index -1-f means the entry instruction index of function f.
@@ -190,7 +190,7 @@ class Image:
 
     def name(self, pc: int) -> str:
         """Canonical op name of instruction `pc`."""
-        return self.ops[self.op[pc]]
+        return self.ops[int(self.op[pc])]
 
     def operands(self, pc: int) -> Iterator[Operand]:
         """Operand entries of instruction `pc`."""
@@ -216,7 +216,7 @@ class Image:
         return self.files[self.file[pc]], int(self.line[pc]), int(self.col[pc])
 
     def same_code(self, other: Image) -> bool:
-        """True if instructions, operands, kernels' layout and data agree; source spans and register names may differ."""
+        """True if instructions, operands, kernels' layout and data agree; spans and register names may differ."""
         columns = [c for c in COLUMNS if c not in SPANS]
         return (
             [self.name(i) for i in range(len(self))] == [other.name(i) for i in range(len(other))]

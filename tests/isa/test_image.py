@@ -26,17 +26,16 @@ def small() -> Image:
     columns = empty_columns()
     rows = [(OperandKind.REG, Role.WRITE, 3, 0), (OperandKind.CONST, Role.READ, -1 & (1 << 62), 1)]
     for kind, role, value, group in rows:
-        for name, x in zip(
-            ("o_kind", "o_role", "o_value", "o_group", "o_type", "o_offset"), (kind, role, value, group, 5, 0), strict=True
-        ):
+        names = ("o_kind", "o_role", "o_value", "o_group", "o_type", "o_offset")
+        for name, x in zip(names, (kind, role, value, group, 5, 0), strict=True):
             columns[name].append(x)
     for name, x in zip(("op", "guard", "file", "line", "col", "end", "first"), (0, -2, 0, 7, 3, 9, 2), strict=True):
         columns[name].append(x)
     kernel = Kernel("k", 0, 1, [Param("a", "u64", 0, 8, 8)], 8, 4, 1, 0, 0, reqntid=(32, 1, 1))
     function = Function("f", -1, -1, 0, 0, 4, 0, 1, 0)
     symbols = [Symbol("g", "global", 0, 16, 8, b"\1" * 16, [(8, 1)]), Symbol("s", "shared", -1, 0, 16, extern=True)]
-    return Image("d", ["sm_90a"], ["a.s"], ["text"], ["mov.u32"], **pack(columns), kernels=[kernel], functions=[function],
-                 symbols=symbols, host={"name": "main"})  # fmt: skip
+    parts = {"kernels": [kernel], "functions": [function], "symbols": symbols, "host": {"name": "main"}}
+    return Image("d", ["sm_90a"], ["a.s"], ["text"], ["mov.u32"], **pack(columns), **parts)
 
 
 def test_round_trip(tmp_path):

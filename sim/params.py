@@ -34,9 +34,13 @@ def _derived(name: str, doc: str, derive: Callable[[Callable[[str], Any]], int])
     return len(PARAMS) - 1
 
 
-def _ticks(bytes_per_cycle: float) -> int:
-    """Ticks that one 16-byte flit or 32-byte sector needs is computed from this: ticks per byte, times 2**10."""
-    return round(TICKS * TICKS / bytes_per_cycle)
+LIBRARY: dict[str, int] = {}
+"""Word of P that holds the address of each library function."""
+
+
+def _library(name: str) -> int:
+    LIBRARY[name] = _derived(f"library.{name}", "address of the library function, filled by the loader", lambda get: 0)
+    return LIBRARY[name]
 
 
 def _cycles(get: Callable[[str], Any], key: str) -> int:
@@ -95,3 +99,12 @@ FENCE_GPU_CYCLES = _row("fence.gpu_cycles", "membar.gl with nothing outstanding"
 FENCE_SYS_CYCLES = _row("fence.sys_cycles", "membar.sys with nothing outstanding")
 KERNEL_GAP = _row("launch.stream_gap_ns", "end of a kernel to the start of the next one of its stream")
 LAUNCH_CYCLES = _row("launch.latency_ns", "host call to the first CTA on an idle stream")
+# --- addresses of library functions, filled when a program is loaded
+FN_ADDRESSES, FN_LOAD, FN_STORE, FN_ATOM, FN_ATOM_ONE, FN_REDUCE_BYTES, FN_SHFL, FN_MATCH, FN_REDUX = (
+    _library(name)
+    for name in ("addresses", "load", "store", "atom", "atom_one", "reduce_bytes", "shfl", "match", "redux")
+)
+FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_MMA, FN_LDMATRIX, FN_GATHER_LINE, FN_LINE_MASKS, FN_COALESCE = (
+    _library(name)
+    for name in ("splat32", "splat64", "fill_tid", "fill_lane", "mma", "ldmatrix", "gather_line", "line_masks", "coalesce")
+)

@@ -1,0 +1,314 @@
+"""The state of the machine as words of the arena ``A``: one machine block, a block per GPU, a block per SM.
+
+An SM's words are ``A[s + NAME + index]`` with ``s = sm_base(...)``; warp slots are numbered ``scheduler * 16 + i``.
+"""
+
+from enum import IntEnum
+
+from traces.records import Stall
+
+from .hub import hub as _hub
+from .jit import inline
+from .layout import Layout
+from .net import switch as _switch
+from .params import SMS
+from .raw import Arena
+
+WARPS, CTAS, BARRIERS, PATHS = 64, 32, 16, 32
+MAX_SLOTS = 512
+"""32-bit registers (and predicate words) a thread can have; storage, not the occupancy limit."""
+MAX_PREDICATES = 96
+REGISTER_STRIDE = (MAX_SLOTS + MAX_PREDICATES // 32 + 1) * 128
+"""Bytes of register storage per warp slot: slots of 32 lanes, then predicate masks."""
+LOCAL_LANE_BYTES = 1 << 16
+SCORES = 1 + MAX_SLOTS + MAX_PREDICATES
+"""Scoreboard entries of a warp: entry 0 is always ready, then registers, then predicates."""
+STALLS = len(Stall)
+L1_MAX_LINES = 2048
+SHARED_STRIDE = 1 << 18
+"""Bytes of shared memory storage per CTA slot."""
+LAUNCHES = 128
+GROUPS = 4096
+"""Thread block groups of a gated launch."""
+
+
+
+class Block(IntEnum):
+    """Why a warp cannot go on although its operands may be ready."""
+
+    NONE, BARRIER, FENCE, THROTTLE, COPY, DRAIN, REPLY = range(7)
+
+
+class Fault(IntEnum):
+    """What a simulated program did wrong."""
+
+    (NONE, ADDRESS, SHARED_ADDRESS, MISALIGNED, TRAP, BARRIER, DIVERGENT, LOCAL_ADDRESS, MULTIMEM, STACK, REGION,
+     PARAM_ADDRESS, BRANCH) = range(13)  # fmt: skip
+
+
+class Space(IntEnum):
+    """State space of a memory instruction; UNIFORM is a kernel parameter at a constant offset."""
+
+    GENERIC, GLOBAL, SHARED, LOCAL, CONST, PARAM, UNIFORM = range(7)
+
+
+class Request(IntEnum):
+    """What an SM asks of the memory step."""
+
+    LOAD, MERGED, STORE, ATOM, RED, EGRESS, FENCE, COPY = range(8)
+
+
+# --- machine block, at word 0
+_m = Layout()
+NOW = _m.field()
+STOP = _m.field()
+"""Why the run stopped, a `Stop`; 0 while running."""
+GPUS = _m.field()
+CODE = _m.field()
+"""Arena index of the first packed instruction."""
+SIDE = _m.field()
+"""Arena index of the operand lists of instructions with many operands."""
+CONSTS = _m.field()
+"""Host address of the constant pool."""
+FUNCTIONAL = _m.field()
+BARRIER_COUNT = _m.field(8, align=8)
+BARRIER_SENSE = _m.field(8, align=8)
+MACHINE_WORDS = _m.field(0, align=64)
+
+# --- SM block
+_s = Layout()
+WAKE = _s.field(WARPS, align=8)
+"""Cycle at which the warp can issue next; BIG when that is not known yet or the slot is empty."""
+PC = _s.field(WARPS)
+ACTIVE = _s.field(WARPS)
+LIVE = _s.field(WARPS)
+JOIN = _s.field(WARPS)
+"""Smallest key of the warp's other paths (paths.py); BIG when it has none."""
+PATH_COUNT = _s.field(WARPS)
+PINNED = _s.field(WARPS)
+"""Instructions for which the active path may run ahead of the others (forward progress of spinning warps)."""
+PATH_KEY = _s.field(WARPS * PATHS)
+PATH_MASK = _s.field(WARPS * PATHS)
+DEPTH = _s.field(WARPS)
+"""Call depth of the active path."""
+READY = _s.field(WARPS)
+"""``cycle << 4 | Stall``: when the warp's operands are ready and what that time is determined by."""
+LAST = _s.field(WARPS)
+"""Cycle after the warp's last issue; its start before the first."""
+RESERVED = _s.field(WARPS)
+BLOCK = _s.field(WARPS)
+"""Why the warp is not waiting for operands only, a `Block`; 0 otherwise."""
+PHASE = _s.field(WARPS)
+"""1: the fence in front of a release has been done, the instruction itself comes next."""
+CTA_SLOT = _s.field(WARPS)
+WARP_IN_CTA = _s.field(WARPS)
+REGS = _s.field(WARPS)
+"""Host address of the warp's registers."""
+PENDING = _s.field(WARPS)
+"""Loads in flight of the warp."""
+COPIES = _s.field(WARPS)
+"""Completion cycle of the youngest committed cp.async group and before; see async_copy.py."""
+COPY_OPEN = _s.field(WARPS)
+COPY_GROUPS = _s.field(WARPS * 16)
+COPY_HEAD = _s.field(WARPS)
+POLL_PC = _s.field(WARPS)
+POLL_COUNT = _s.field(WARPS)
+STARTED = _s.field(WARPS)
+ISSUED = _s.field(WARPS)
+LOCAL = _s.field(WARPS)
+"""Host address of the warp's local memory."""
+RETURNS = _s.field(WARPS * 32)
+"""Return addresses by call depth."""
+SCORE = _s.field(WARPS * SCORES)
+"""``cycle << 4 | Stall`` per register: when a value may be read."""
+
+CTA_LAUNCH = _s.field(CTAS)
+CTA_LINEAR = _s.field(CTAS)
+CTA_X = _s.field(CTAS)
+CTA_Y = _s.field(CTAS)
+CTA_Z = _s.field(CTAS)
+CTA_LIVE = _s.field(CTAS)
+"""Warps of the CTA that have not exited; 0: the slot is free."""
+CTA_SHARED = _s.field(CTAS)
+"""Bytes of shared memory the CTA takes."""
+BAR_ARRIVED = _s.field(CTAS * BARRIERS)
+"""Warps that arrived."""
+BAR_TIME = _s.field(CTAS * BARRIERS)
+BAR_VALUE = _s.field(CTAS * BARRIERS)
+BAR_EXPECT = _s.field(CTAS * BARRIERS)
+"""Warps the barrier waits for, as its first arrival said; 0: none yet."""
+
+ISSUE_FREE = _s.field(4)
+PIPE_FREE = _s.field(4 * 16 + 16)
+"""Next free cycle of each pipe: 16 per scheduler, then 16 shared by the SM."""
+NEXT = _s.field()
+SM_REGS = _s.field()
+"""Host addresses of this SM's register file, shared memory and local memory."""
+SM_SHARED = _s.field()
+SM_LOCAL = _s.field()
+REGISTERS_USED = _s.field()
+SHARED_USED = _s.field()
+WARPS_USED = _s.field()
+CTAS_USED = _s.field()
+SLOTS_USED = _s.field(4)
+"""Mask of the 16 warp slots of each scheduler that are taken."""
+FIRST_SCHEDULER = _s.field()
+"""Scheduler of the first warp of the next CTA."""
+L1_TAG = _s.field(L1_MAX_LINES)
+"""Line number + 1."""
+L1_SECTORS = _s.field(L1_MAX_LINES)
+L1_USED = _s.field(L1_MAX_LINES)
+L1_FILLED = _s.field(L1_MAX_LINES)
+"""Cycle at which the line's data is there; BIG while the request is on its way."""
+LOADS = 512
+LOAD_REMAIN = _s.field(LOADS)
+LOAD_TIME = _s.field(LOADS)
+LOAD_WARP = _s.field(LOADS)
+LOAD_ROW = _s.field(LOADS)
+"""Arena index of the instruction, which names the destination registers."""
+LOAD_MASK = _s.field(LOADS)
+LOAD_REASON = _s.field(LOADS)
+LOAD_ADDRESSES = _s.field(LOADS * 32)
+"""Lane addresses of loads whose data comes from a peer."""
+LOAD_NEXT = _s.field(LOADS)
+"""Free list: index of the next free entry."""
+LOAD_FREED = _s.field()
+"""Head of the free list + 1; entries from LOAD_FRESH on were never used."""
+LOAD_FRESH = _s.field()
+LOADS_USED = _s.field()
+REQUESTS = 8192
+REQUEST = _s.field(REQUESTS * 4)
+"""Requests of this quantum: time, line << 4 | sectors, kind | load << 8 | count << 32, packet row."""
+REQUEST_COUNT = _s.field()
+PACKET_ROWS = 256
+PACKET_WORDS = 40
+PACKETS = _s.field(PACKET_ROWS * PACKET_WORDS)
+PACKET_COUNT = _s.field()
+PACKETS_SENT = _s.field()
+"""Packets handed to the hub; the hub counts those that left it."""
+THROTTLED = _s.field()
+"""Warps that wait for a free load entry or hub credit."""
+SCRATCH = _s.field(192, align=8)
+"""Lane addresses and results of library calls."""
+# statistics
+INSTRUCTIONS = _s.field()
+STALL = _s.field(STALLS)
+KIND_COUNT = _s.field(64)
+TENSOR_BUSY = _s.field()
+L1_HITS = _s.field()
+L1_MISSES = _s.field()
+CONFLICTS = _s.field()
+LANES = _s.field()
+LAST_EFFECT = _s.field()
+"""Cycle of the last instruction that changed anything another warp could wait for."""
+SM_WORDS = _s.field(0, align=64)
+
+# --- GPU block
+_g = Layout()
+HUB = _g.field(_hub.WORDS, align=8)
+PORT = _g.field(_switch.WORDS, align=8)
+MEMORY = _hub.MEM_BASE
+"""Host address of the GPU's memory; its first 128-byte line is never valid (word of the hub block)."""
+LINE_LIMIT = _g.field()
+"""Host address of a byte per 128-byte line: how many of its bytes are allocated."""
+MEMORY_LINES = _g.field()
+L2_TAG = _g.field(1 << 20)
+L2_LRU = _g.field(1 << 20)
+L2_FREE = _g.field(256)
+HBM_FREE = _g.field(128)
+SORTED = _g.field(1 << 18)
+BUCKET = _g.field(1024)
+FENCES = 1024
+FENCE_SM = _g.field(FENCES)
+FENCE_WARP = _g.field(FENCES)
+FENCE_TIME = _g.field(FENCES)
+FENCE_SNAPSHOT = _g.field(FENCES * 64)
+FENCE_COUNT = _g.field()
+LAUNCH_COUNT = _g.field()
+DISPATCH_SM = _g.field()
+DISPATCH_TICKS = _g.field()
+GPU_NEXT = _g.field()
+FAULT = _g.field(8)
+"""code, sm, warp, pc, lane, address, bytes, cycle of the first fault."""
+TRACE_ADDRESS = _g.field()
+"""Host address of the record ring; 0: not traced."""
+TRACE_COUNT = _g.field()
+TRACE_ROOM = _g.field()
+TRACE_SM_LOW = _g.field()
+TRACE_SM_HIGH = _g.field()
+TRACE_FROM = _g.field()
+TRACE_UNTIL = _g.field()
+WARP_RECORDS = _g.field()
+WARP_RECORD_COUNT = _g.field()
+WARP_RECORD_ROOM = _g.field()
+L2_READ_SECTORS = _g.field()
+L2_WRITE_SECTORS = _g.field()
+L2_HITS = _g.field()
+L2_MISSES = _g.field()
+L2_ATOMICS = _g.field()
+HBM_BYTES = _g.field()
+HBM_WRITE_BYTES = _g.field()
+EFFECT = _g.field()
+LAUNCH_STATE = _g.field(LAUNCHES)
+"""0 empty, 1 queued, 2 running, 3 done."""
+LAUNCH_AFTER = _g.field(LAUNCHES)
+"""Launch + 1 that must have finished; 0 none."""
+LAUNCH_READY = _g.field(LAUNCHES)
+LAUNCH_BEGIN = _g.field(LAUNCHES)
+LAUNCH_END = _g.field(LAUNCHES)
+LAUNCH_PC = _g.field(LAUNCHES)
+GRID_X = _g.field(LAUNCHES)
+GRID_Y = _g.field(LAUNCHES)
+GRID_Z = _g.field(LAUNCHES)
+BLOCK_X = _g.field(LAUNCHES)
+BLOCK_Y = _g.field(LAUNCHES)
+BLOCK_Z = _g.field(LAUNCHES)
+LAUNCH_WARPS = _g.field(LAUNCHES)
+LAUNCH_SHARED = _g.field(LAUNCHES)
+LAUNCH_STATIC = _g.field(LAUNCHES)
+"""Static shared bytes: where dynamic shared memory begins."""
+LAUNCH_REGISTERS = _g.field(LAUNCHES)
+"""Registers a warp takes, in 32-bit registers of all its lanes."""
+LAUNCH_SLOTS = _g.field(LAUNCHES)
+LAUNCH_SCORES = _g.field(LAUNCHES)
+LAUNCH_LOCAL = _g.field(LAUNCHES)
+LAUNCH_PARAMS = _g.field(LAUNCHES)
+LAUNCH_PARAM_BYTES = _g.field(LAUNCHES)
+LAUNCH_TOTAL = _g.field(LAUNCHES)
+LAUNCH_STARTED = _g.field(LAUNCHES)
+LAUNCH_DONE = _g.field(LAUNCHES)
+LAUNCH_GATE = _g.field(LAUNCHES)
+"""Gate + 1 whose groups release the CTAs; 0 none."""
+LAUNCH_AXIS = _g.field(LAUNCHES)
+LAUNCH_ID = _g.field(LAUNCHES)
+LAUNCH_INSTRUCTIONS = _g.field(LAUNCHES)
+LAUNCH_GROUP_FIRST = _g.field(LAUNCHES)
+LAUNCH_GROUP = _g.field(LAUNCHES * GROUPS)
+"""CTAs of the group that were started or retired."""
+GPU_WORDS = _g.field(0, align=64)
+
+# --- a packed instruction: 16 words
+(R_HEAD, R_FN, R_OP01, R_OP23, R_OP45, R_WAITS, R_DSTS, R_TIME, R_IMM, R_SUB, R_WAITS2, R_WAITS3, R_WAITS4, R_DSTS2,
+ R_SIDE, R_REASON) = range(16)  # fmt: skip
+ROW_WORDS = 16
+"""HEAD: kind | guard << 8 | flags << 32; guard: byte offset of the predicate (a multiple of 4) | 2 if negated | 1, or 0.
+OPxy: two 32-bit operand references, byte offset into the warp's registers or, with bit 31, into the constant pool.
+WAITS, DSTS: four 16-bit scoreboard entries. TIME: latency | interval << 16 | pipe << 32. REASON: `Stall` of a consumer."""
+FLAG_MORE_WAITS, FLAG_SYNC, FLAG_REMOTE_ONLY, FLAG_STRONG, FLAG_RELEASE, FLAG_ACQUIRE, FLAG_SYS = (1 << i for i in range(7))
+
+
+@inline
+def gpu_base(gpu):  # type: ignore[no-untyped-def]
+    """Arena index of a GPU's block."""
+    return MACHINE_WORDS + gpu * GPU_WORDS
+
+
+@inline
+def sm_base(P, gpus, gpu, sm):  # type: ignore[no-untyped-def]
+    """Arena index of an SM's block."""
+    return MACHINE_WORDS + gpus * GPU_WORDS + (gpu * P[SMS] + sm) * SM_WORDS
+
+
+def new(gpus: int, sms: int) -> Arena:
+    """The arena of a machine: all zero, which is the idle machine."""
+    return Arena(MACHINE_WORDS + gpus * GPU_WORDS + gpus * sms * SM_WORDS)

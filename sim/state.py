@@ -7,10 +7,8 @@ from enum import IntEnum
 
 from traces.records import Stall
 
-from .hub import hub as _hub
 from .jit import inline
-from .layout import Layout
-from .net import switch as _switch
+from .layout import CORE_BLOCK, GPU_WORDS, MACHINE_WORDS, Layout
 from .params import SMS
 from .raw import Arena
 
@@ -73,7 +71,7 @@ CONSTS = _m.field()
 FUNCTIONAL = _m.field()
 BARRIER_COUNT = _m.field(8, align=8)
 BARRIER_SENSE = _m.field(8, align=8)
-MACHINE_WORDS = _m.field(0, align=64)
+assert _m.words <= MACHINE_WORDS
 
 # --- SM block
 _s = Layout()
@@ -204,18 +202,12 @@ LAST_EFFECT = _s.field()
 SM_WORDS = _s.field(0, align=64)
 
 # --- GPU block
-_g = Layout()
-HUB = _g.field(_hub.WORDS, align=8)
-PORT = _g.field(_switch.WORDS, align=8)
-MEMORY = _hub.MEM_BASE
-"""Host address of the GPU's memory; its first 128-byte line is never valid (word of the hub block)."""
+_g = Layout(CORE_BLOCK)
+MEMORY = _g.field()
+"""Host address of byte 0 of the GPU's memory. Its first line is never allocated."""
 LINE_LIMIT = _g.field()
 """Host address of a byte per 128-byte line: how many of its bytes are allocated."""
 MEMORY_LINES = _g.field()
-L2_TAG = _g.field(1 << 20)
-L2_LRU = _g.field(1 << 20)
-L2_FREE = _g.field(256)
-HBM_FREE = _g.field(128)
 SORTED = _g.field(1 << 18)
 BUCKET = _g.field(1024)
 FENCES = 1024
@@ -241,13 +233,6 @@ TRACE_UNTIL = _g.field()
 WARP_RECORDS = _g.field()
 WARP_RECORD_COUNT = _g.field()
 WARP_RECORD_ROOM = _g.field()
-L2_READ_SECTORS = _g.field()
-L2_WRITE_SECTORS = _g.field()
-L2_HITS = _g.field()
-L2_MISSES = _g.field()
-L2_ATOMICS = _g.field()
-HBM_BYTES = _g.field()
-HBM_WRITE_BYTES = _g.field()
 EFFECT = _g.field()
 LAUNCH_STATE = _g.field(LAUNCHES)
 """0 empty, 1 queued, 2 running, 3 done."""
@@ -285,7 +270,7 @@ LAUNCH_INSTRUCTIONS = _g.field(LAUNCHES)
 LAUNCH_GROUP_FIRST = _g.field(LAUNCHES)
 LAUNCH_GROUP = _g.field(LAUNCHES * GROUPS)
 """CTAs of the group that were started or retired."""
-GPU_WORDS = _g.field(0, align=64)
+assert _g.words <= GPU_WORDS
 
 # --- a packed instruction: 16 words
 (R_HEAD, R_FN, R_OP01, R_OP23, R_OP45, R_WAITS, R_DSTS, R_TIME, R_IMM, R_SUB, R_WAITS2, R_WAITS3, R_WAITS4, R_DSTS2,
@@ -295,12 +280,6 @@ ROW_WORDS = 16
 OPxy: two 32-bit operand references, byte offset into the warp's registers or, with bit 31, into the constant pool.
 WAITS, DSTS: four 16-bit scoreboard entries. TIME: latency | interval << 16 | pipe << 32. REASON: `Stall` of a consumer."""
 FLAG_MORE_WAITS, FLAG_SYNC, FLAG_REMOTE_ONLY, FLAG_STRONG, FLAG_RELEASE, FLAG_ACQUIRE, FLAG_SYS = (1 << i for i in range(7))
-
-
-@inline
-def gpu_base(gpu):  # type: ignore[no-untyped-def]
-    """Arena index of a GPU's block."""
-    return MACHINE_WORDS + gpu * GPU_WORDS
 
 
 @inline

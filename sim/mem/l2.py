@@ -1,0 +1,161 @@
+"""L2 cache and HBM of a GPU: slices and channels as serialisers, tags that decide between them.
+
+An access is served when the memory step gets to it, in time order; its completion time is known at once. State lies at
+``g + L2_BLOCK``.
+"""
+
+from ..jit import inline, outline
+from ..layout import HUB_BLOCK, L2_BLOCK, Layout
+from ..params import (
+    HBM_CHANNELS,
+    HBM_CYCLES,
+    HBM_SECTOR_TICKS,
+    L2_ATOMIC_CYCLES,
+    L2_ATOMIC_TICKS,
+    L2_CYCLES,
+    L2_LINES,
+    L2_REQUEST_CYCLES,
+    L2_SECTOR_TICKS,
+    L2_SLICES,
+    L2_WAYS,
+    L2_WRITE_TICKS,
+    TICKS,
+)
+from ..raw import popcount
+
+MAX_LINES = 1 << 20
+_l = Layout(L2_BLOCK)
+TAG = _l.field(MAX_LINES)
+"""``(line + 1) << 8 | dirty << 4 | valid sectors``."""
+USED = _l.field(MAX_LINES)
+SLICE_FREE = _l.field(256)
+"""Ticks at which the slice can take the next request."""
+CHANNEL_FREE = _l.field(128)
+READ_SECTORS = _l.field()
+WRITE_SECTORS = _l.field()
+HITS = _l.field()
+MISSES = _l.field()
+ATOMICS = _l.field()
+HBM_READ_BYTES = _l.field()
+HBM_WRITE_BYTES = _l.field()
+assert _l.words <= HUB_BLOCK
+
+
+@inline
+def _hash(line):
+    """Spread lines over slices and channels: neighbouring lines differ, power-of-two strides do not collide."""
+    return line ^ line >> 5 ^ line >> 11 ^ line >> 17
+
+
+@inline
+def _occupy(A, index, ticks, busy):
+    """Reserve a serialiser from ``ticks`` on for ``busy`` ticks. Returns when the service starts."""
+    start = max(A[index], ticks)
+    A[index] = start + busy
+    return start
+
+
+@inline
+def _channel(A, P, g, t, line, sectors):
+    """Move sectors between a channel and L2, not before cycle ``t``. Returns the cycle at which the transfer starts."""
+    channel = g + CHANNEL_FREE + _hash(line >> 1) % P[HBM_CHANNELS]
+    return _occupy(A, channel, t * TICKS, sectors * P[HBM_SECTOR_TICKS]) // TICKS
+
+
+@inline
+def _find(A, P, g, line):
+    """Index of the way that holds ``line``, or -1 - index of the way to replace (least recently used)."""
+    ways = P[L2_WAYS]
+    base = _hash(line) % (P[L2_LINES] // ways) * ways
+    victim = base
+    for i in range(base, base + ways):
+        if A[g + TAG + i] >> 8 == line + 1:
+            return i
+        if A[g + USED + i] < A[g + USED + victim]:
+            victim = i
+    return -1 - victim
+
+
+@inline
+def _allocate(A, P, g, t, line, way):
+    """Give ``way`` to ``line``; a dirty line is written back first."""
+    old = A[g + TAG + way]
+    if old >> 4 & 1:
+        dirty = popcount(old & 15)
+        _channel(A, P, g, t, (old >> 8) - 1, dirty)
+        A[g + HBM_WRITE_BYTES] += 32 * dirty
+    A[g + TAG + way] = (line + 1) << 8
+
+
+@outline
+def l2_read(A, P, g, t, line, sectors):
+    """A load of 32-byte ``sectors`` (4-bit mask) of a 128-byte line that left its SM at cycle ``t``. Returns when the
+    data is back at the SM."""
+    count = popcount(sectors)
+    A[g + READ_SECTORS] += count
+    slice_ = g + SLICE_FREE + _hash(line) % P[L2_SLICES]
+    arrived = (t + P[L2_REQUEST_CYCLES]) * TICKS
+    start = _occupy(A, slice_, arrived, count * P[L2_SECTOR_TICKS]) // TICKS
+    way = _find(A, P, g, line)
+    if way < 0:
+        way = -1 - way
+        _allocate(A, P, g, start, line, way)
+    A[g + USED + way] = t
+    missing = sectors & ~A[g + TAG + way]
+    if missing == 0:
+        A[g + HITS] += count
+        return start + P[L2_CYCLES] - P[L2_REQUEST_CYCLES]
+    A[g + TAG + way] |= missing
+    A[g + MISSES] += popcount(missing)
+    A[g + HBM_READ_BYTES] += 32 * popcount(missing)
+    moved = _channel(A, P, g, start, line, popcount(missing))
+    return moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
+
+
+@outline
+def l2_write(A, P, g, t, line, sectors):
+    """A store to ``sectors`` of a line that left its SM (or the hub) at ``t``. Returns when it has been written."""
+    count = popcount(sectors)
+    A[g + WRITE_SECTORS] += count
+    slice_ = g + SLICE_FREE + _hash(line) % P[L2_SLICES]
+    arrived = (t + P[L2_REQUEST_CYCLES]) * TICKS
+    start = _occupy(A, slice_, arrived, count * P[L2_WRITE_TICKS]) // TICKS
+    way = _find(A, P, g, line)
+    if way < 0:
+        way = -1 - way
+        _allocate(A, P, g, start, line, way)
+    A[g + USED + way] = t
+    A[g + TAG + way] |= 16 | sectors
+    return start
+
+
+@outline
+def l2_atomic(A, P, g, t, line, lanes):
+    """An atomic of ``lanes`` lane operations on one line. Returns when old values are back at the SM."""
+    A[g + ATOMICS] += lanes
+    slice_ = g + SLICE_FREE + _hash(line) % P[L2_SLICES]
+    arrived = (t + P[L2_REQUEST_CYCLES]) * TICKS
+    start = _occupy(A, slice_, arrived, lanes * P[L2_ATOMIC_TICKS]) // TICKS
+    way = _find(A, P, g, line)
+    late = 0
+    if way < 0:
+        way = -1 - way
+        _allocate(A, P, g, start, line, way)
+        moved = _channel(A, P, g, start, line, 1)
+        A[g + HBM_READ_BYTES] += 32
+        late = moved - start + P[HBM_CYCLES] - P[L2_CYCLES]
+    A[g + USED + way] = t
+    A[g + TAG + way] |= 31
+    return start + late + P[L2_ATOMIC_CYCLES] - P[L2_REQUEST_CYCLES]
+
+
+@inline
+def l2_access(A, P, g, t, addr, nbytes, write):
+    """Access to ``nbytes`` <= 128 contiguous bytes within a line by the hub. Returns its completion cycle."""
+    first = addr >> 5 & 3
+    last = (addr + nbytes - 1) >> 5 & 3
+    sectors = (2 << last) - (1 << first)
+    line = (addr & (1 << 38) - 1) >> 7
+    if write:
+        return l2_write(A, P, g, t, line, sectors)
+    return l2_read(A, P, g, t, line, sectors)

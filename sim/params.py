@@ -53,6 +53,7 @@ WINDOW_CYCLES = _derived(
     "GPUs exchange packets at the ends of such windows; at most one hop, a multiple of the 128-cycle quantum",
     lambda get: max(128, min(_cycles(get, "nvlink.hop_ns") // 128, 8) * 128),
 )
+CLOCK_KHZ = _derived("machine.clock_khz", "SM clock", lambda get: round(get("sm.clock_ghz") * 1e6))
 SMS = _row("sm.count", "streaming multiprocessors of a GPU")
 # --- SM
 MAX_WARPS = _row("sm.max_warps", "resident warps of an SM")
@@ -108,3 +109,51 @@ FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_MMA, FN_LDMATRIX, FN_GATHE
     _library(name)
     for name in ("splat32", "splat64", "fill_tid", "fill_lane", "mma", "ldmatrix", "gather_line", "line_masks", "coalesce")
 )
+# --- links and switches
+HOP = _row("nvlink.hop_ns", "GPU to switch or switch to GPU, one way")
+PLANES = _row("nvlink.planes", "switch planes simulated apart; the address hash picks one. 1: all links as one fat link")
+FLIT_TICKS = _derived(
+    "nvlink.flit_ticks",
+    "1/1024 cycles a 16-byte flit occupies a plane's share of the links in one direction",
+    lambda get: round(
+        16 * TICKS * get("sm.clock_ghz") * get("nvlink.planes") / (get("nvlink.links") * get("nvlink.link_gbps"))
+    ),
+)
+REQUEST_TICKS = _derived(
+    "nvlink.request_ticks",
+    "1/1024 cycles a request occupies its plane's uplink at least, from nvlink.requests_per_ns (0: no such limit)",
+    lambda get: (
+        round(TICKS * get("sm.clock_ghz") * get("nvlink.planes") / get("nvlink.requests_per_ns"))
+        if get("nvlink.requests_per_ns")
+        else 0
+    ),
+)
+CREDIT_FLITS = _derived(
+    "nvlink.credit_flits",
+    "input buffer of a plane for one GPU and class, in flits: links * VCs of the class * flits per VC / planes",
+    lambda get: get("nvlink.links") * get("nvlink.vcs_per_class") * get("nvlink.vc_flits") // get("nvlink.planes"),
+)
+SWITCH_REDUCE_CYCLES = _row("switch.reduce_latency_cycles", "added by the reduction logic (DySHARP: 1)")
+SWITCH_REDUCE_TICKS = _row("switch.reduce_interval_ticks", "1/1024 cycles a port's reduction logic needs per response")
+SWITCH_REDUCE_ENTRIES = _derived(
+    "switch.reduction_entries",
+    "reductions a plane's port can hold: switches * bytes per port / 160 (128 of payload, 32 of state) / planes",
+    lambda get: get("switch.count") * get("switch.reduction_bytes") // 160 // get("nvlink.planes"),
+)
+# --- hub
+HUB_LOCAL_CYCLES = _row("hub.local_latency_cycles", "a row store to the own GPU: from the SM to the hub's receiving side")
+HUB_INPUT_ROWS = _row("hub.input_rows", "packets that may wait in front of the RPM before SMs are held back")
+RPM_ENABLED = _row("rpm.enabled", "0: plain and row stores go out unmerged and in order")
+RPM_ENTRIES = _row("rpm.entries", "128-byte entries of a peer's partition, at most 1024 (assumption: 128)")
+RPM_TIMER = _row("rpm.timer_cycles", "an entry that is not full may leave after this time (assumption: 256)")
+RPM_PEER_FLITS = _row("rpm.peer_flits", "RPM holds back a peer with so many flits before the switch's output; 0: never")
+RAT_ENTRIES = _row("aau.rat_entries", "rows the RAT holds, at most 16384 (assumption: 8192)")
+RAT_CYCLES = _row("aau.rat_latency_cycles", "lookup, hit or new row (assumption: 2); a spilled row adds l2.hit_latency_cycles")
+RAT_BANKS = _row("aau.rat_banks", "banks, one lookup per cycle each, at most 64 (MoE-Hub: 16)")
+APT_ENTRIES = _row("aau.apt_entries", "regions of a GPU, at most 4096 (assumption: 256)")
+DAM_CYCLES = _row("dam.release_latency_ns", "last byte acknowledged to the thread block scheduler (assumption: 100 ns)")
+DAM_INTERVAL = _row("dam.lookup_interval_cycles", "cycles per acknowledgment (assumption: 1)")
+AL_TLB_ENTRIES = _row("multimem.al_tlb_entries", "entries, at most 4096 (DySHARP: 512)")
+AL_TLB_CYCLES = _row("multimem.al_tlb_latency_cycles", "lookup (assumption: 2); a miss reads the AL table through L2")
+AL_TLB_MISSES = _row("multimem.outstanding_misses", "AL table reads in flight, at most 64 (assumption: 16)")
+TRACE_PACKETS = _row("trace.packets", "1: record every packet that arrives")

@@ -11,7 +11,7 @@ from pathlib import Path
 _ROOT = Path(__file__).resolve().parent.parent
 _COMPILED = (
     *("sim/sm/*.py", "sim/mem/*.py", "sim/hub/*.py", "sim/net/*.py"),
-    *(f"sim/{name}.py" for name in ("addresses", "core", "functional", "jit", "layout", "params", "raw", "state")),
+    *(f"sim/{name}.py" for name in ("addresses", "core", "dispatch", "functional", "jit", "layout", "params", "raw", "state")),
     *("isa/instr.py", "isa/types.py", "traces/records.py"),
 )
 """Compiled code, and the constants it takes from elsewhere."""

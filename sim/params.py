@@ -142,6 +142,7 @@ SWITCH_REDUCE_ENTRIES = _derived(
 )
 # --- hub
 HUB_LOCAL_CYCLES = _row("hub.local_latency_cycles", "a row store to the own GPU: from the SM to the hub's receiving side")
+HUB_REPLY = _row("hub.reply_latency_cycles", "a reply from a peer: from the hub to the SM's registers; at least a quantum")
 HUB_INPUT_ROWS = _row("hub.input_rows", "packets that may wait in front of the RPM before SMs are held back")
 RPM_ENABLED = _row("rpm.enabled", "0: plain and row stores go out unmerged and in order")
 RPM_ENTRIES = _row("rpm.entries", "128-byte entries of a peer's partition, at most 1024 (assumption: 128)")

@@ -56,12 +56,20 @@ class Request(IntEnum):
     LOAD, MERGED, STORE, ATOM, RED, EGRESS, FENCE, COPY = range(8)
 
 
+class Stop(IntEnum):
+    """Why a run returns to its caller; larger values win when GPUs disagree."""
+
+    NONE, SLICE, DRAIN, DONE, LIMIT, DEADLOCK, FAULT = range(7)
+
+
 # --- machine block, at word 0
 _m = Layout()
 NOW = _m.field()
 STOP = _m.field()
 """Why the run stopped, a `Stop`; 0 while running."""
 GPUS = _m.field()
+SM_ARENA = _m.field()
+"""Arena index of the first SM block."""
 CODE = _m.field()
 """Arena index of the first packed instruction."""
 SIDE = _m.field()
@@ -70,7 +78,9 @@ CONSTS = _m.field()
 """Host address of the constant pool."""
 FUNCTIONAL = _m.field()
 BARRIER_COUNT = _m.field(8, align=8)
-BARRIER_SENSE = _m.field(8, align=8)
+"""Arrivals of host threads, ever."""
+WINDOWS = _m.field()
+"""Windows simulated."""
 assert _m.words <= MACHINE_WORDS
 
 # --- SM block
@@ -104,19 +114,25 @@ REGS = _s.field(WARPS)
 """Host address of the warp's registers."""
 PENDING = _s.field(WARPS)
 """Loads in flight of the warp."""
-COPIES = _s.field(WARPS)
-"""Completion cycle of the youngest committed cp.async group and before; see async_copy.py."""
-COPY_OPEN = _s.field(WARPS)
-COPY_GROUPS = _s.field(WARPS * 16)
-COPY_HEAD = _s.field(WARPS)
+COPY_GROUP = _s.field(WARPS)
+"""Number of the cp.async group that is open."""
+COPY_PENDING = _s.field(WARPS * 16)
+"""Copies in flight of a group, by group number modulo 16."""
+COPY_DONE = _s.field(WARPS)
+"""Cycle at which the latest copy was complete."""
+COPY_TARGET = _s.field(WARPS)
+"""The warp waits until groups below this number are complete."""
 POLL_PC = _s.field(WARPS)
 POLL_COUNT = _s.field(WARPS)
 STARTED = _s.field(WARPS)
 ISSUED = _s.field(WARPS)
 LOCAL = _s.field(WARPS)
 """Host address of the warp's local memory."""
-RETURNS = _s.field(WARPS * 32)
-"""Return addresses by call depth."""
+SPIN = _s.field(WARPS)
+"""Backward jumps of the active path while others wait."""
+CALL_DEPTH = 16
+RETURNS = _s.field(WARPS * CALL_DEPTH * 32)
+"""Return addresses by call depth and lane."""
 SCORE = _s.field(WARPS * SCORES)
 """``cycle << 4 | Stall`` per register: when a value may be read."""
 
@@ -140,6 +156,8 @@ ISSUE_FREE = _s.field(4)
 PIPE_FREE = _s.field(4 * 16 + 16)
 """Next free cycle of each pipe: 16 per scheduler, then 16 shared by the SM."""
 NEXT = _s.field()
+SM_INDEX = _s.field()
+"""Number of the SM in its GPU."""
 SM_REGS = _s.field()
 """Host addresses of this SM's register file, shared memory and local memory."""
 SM_SHARED = _s.field()
@@ -152,8 +170,9 @@ SLOTS_USED = _s.field(4)
 """Mask of the 16 warp slots of each scheduler that are taken."""
 FIRST_SCHEDULER = _s.field()
 """Scheduler of the first warp of the next CTA."""
+L1_EPOCH = _s.field()
 L1_TAG = _s.field(L1_MAX_LINES)
-"""Line number + 1."""
+"""Line number + 1, with the epoch above."""
 L1_SECTORS = _s.field(L1_MAX_LINES)
 L1_USED = _s.field(L1_MAX_LINES)
 L1_FILLED = _s.field(L1_MAX_LINES)
@@ -165,7 +184,13 @@ LOAD_WARP = _s.field(LOADS)
 LOAD_ROW = _s.field(LOADS)
 """Arena index of the instruction, which names the destination registers."""
 LOAD_MASK = _s.field(LOADS)
+LOAD_BYTES = _s.field(LOADS)
+"""Bytes per element of a load whose data comes in a packet."""
 LOAD_REASON = _s.field(LOADS)
+LOAD_RECORD = _s.field(LOADS * 8)
+"""Trace record of a load in flight, written when it completes; first word -1: not traced."""
+LAST_LOAD = _s.field()
+"""Load entry that the instruction just executed left in flight, or -1."""
 LOAD_ADDRESSES = _s.field(LOADS * 32)
 """Lane addresses of loads whose data comes from a peer."""
 LOAD_NEXT = _s.field(LOADS)
@@ -214,12 +239,15 @@ FENCES = 1024
 FENCE_SM = _g.field(FENCES)
 FENCE_WARP = _g.field(FENCES)
 FENCE_TIME = _g.field(FENCES)
-FENCE_SNAPSHOT = _g.field(FENCES * 64)
+FENCE_TICKET = _g.field(FENCES)
 FENCE_COUNT = _g.field()
 LAUNCH_COUNT = _g.field()
 DISPATCH_SM = _g.field()
 DISPATCH_TICKS = _g.field()
-GPU_NEXT = _g.field()
+GPU_NEXT = _g.field(2)
+"""By parity of the window: earliest cycle at which anything happens on this GPU."""
+GPU_STOP = _g.field(2)
+"""By parity of the window: a `Stop` that this GPU asks for."""
 FAULT = _g.field(8)
 """code, sm, warp, pc, lane, address, bytes, cycle of the first fault."""
 TRACE_ADDRESS = _g.field()
@@ -283,9 +311,9 @@ FLAG_MORE_WAITS, FLAG_SYNC, FLAG_REMOTE_ONLY, FLAG_STRONG, FLAG_RELEASE, FLAG_AC
 
 
 @inline
-def sm_base(P, gpus, gpu, sm):  # type: ignore[no-untyped-def]
+def sm_base(A, P, gpu, sm):  # type: ignore[no-untyped-def]
     """Arena index of an SM's block."""
-    return MACHINE_WORDS + gpus * GPU_WORDS + (gpu * P[SMS] + sm) * SM_WORDS
+    return A[SM_ARENA] + (gpu * P[SMS] + sm) * SM_WORDS
 
 
 def new(gpus: int, sms: int) -> Arena:

@@ -75,6 +75,17 @@ def _activate(A, s, w, index):
 
 
 @outline
+def step_diverged(A, s, w):
+    """After an instruction of a warp with several paths: keep their order."""
+    if A[s + PINNED + w] > 0:
+        A[s + PINNED + w] -= 1
+        if A[s + PINNED + w] == 0:
+            unpin(A, s, w)
+    elif A[s + JOIN + w] <= path_key(A[s + DEPTH + w], A[s + PC + w]):
+        reconverge(A, s, w)
+
+
+@outline
 def reconverge(A, s, w):
     """The active path reached or passed the smallest waiting one: merge with it or give way to it."""
     if A[s + PINNED + w] > 0:
@@ -98,7 +109,10 @@ def reconverge(A, s, w):
 
 @outline
 def next_path(A, s, w):
-    """The active path is empty (its lanes exited or wait): run the smallest waiting one. False if there is none."""
+    """The active path is empty (its lanes exited or wait): run the smallest waiting one. False if there is none.
+
+    If all of them are parked, that one meets the instruction it waits at again, which then knows that nobody else comes.
+    """
     A[s + PINNED + w] = 0
     if A[s + PATH_COUNT + w] == 0:
         return False
@@ -181,7 +195,9 @@ def gather_parked(A, s, w, pc):
 
 @outline
 def unpark(A, s, w):
-    """What the parked paths waited for has happened: the smallest one runs."""
+    """What the parked paths waited for has happened: they go on after it, the smallest one first."""
     for i in range(A[s + PATH_COUNT + w]):
-        A[s + PATH_KEY + w * PATHS + i] &= PARKED - 1
+        key = A[s + PATH_KEY + w * PATHS + i]
+        if key >= PARKED:
+            A[s + PATH_KEY + w * PATHS + i] = (key & PARKED - 1) + 1
     next_path(A, s, w)

@@ -1,0 +1,166 @@
+"""Compute work distributor: which launches run, and which SM gets their next thread block.
+
+Launches of one stream follow one another; a launch may also be gated, then the DAM says which groups of its thread blocks
+may start (MoE-Hub section IV-C).
+"""
+
+from .hub import hub
+from .jit import inline, outline
+from .params import CTA_INTERVAL_TICKS, KERNEL_GAP, SMS, TICKS
+from .raw import BIG
+from .sm.cta import fits, start_cta
+from .sm.l1 import l1_invalidate
+from .state import (
+    DISPATCH_SM,
+    DISPATCH_TICKS,
+    GRID_X,
+    GRID_Y,
+    GRID_Z,
+    GROUPS,
+    LAUNCH_AFTER,
+    LAUNCH_AXIS,
+    LAUNCH_BEGIN,
+    LAUNCH_COUNT,
+    LAUNCH_DONE,
+    LAUNCH_END,
+    LAUNCH_GATE,
+    LAUNCH_GROUP,
+    LAUNCH_GROUP_FIRST,
+    LAUNCH_ID,
+    LAUNCH_READY,
+    LAUNCH_STARTED,
+    LAUNCH_STATE,
+    LAUNCH_TOTAL,
+    NEXT,
+    WAKE,
+    WARPS,
+    sm_base,
+)
+
+EMPTY, QUEUED, RUNNING, DONE = range(4)
+"""State of a launch."""
+
+
+@inline
+def _group_size(A, g, launch):
+    """Thread blocks of a gated launch that share an index on its axis."""
+    axis = A[g + LAUNCH_AXIS + launch]
+    x, y, z = A[g + GRID_X + launch], A[g + GRID_Y + launch], A[g + GRID_Z + launch]
+    return y * z if axis == 0 else x * z if axis == 1 else x * y
+
+
+@inline
+def _groups(A, g, launch):
+    """Groups of a gated launch."""
+    axis = A[g + LAUNCH_AXIS + launch]
+    return A[g + GRID_X + launch] if axis == 0 else A[g + GRID_Y + launch] if axis == 1 else A[g + GRID_Z + launch]
+
+
+@inline
+def _member(A, g, launch, group, k):
+    """Linear index of the ``k``-th thread block of a group."""
+    axis = A[g + LAUNCH_AXIS + launch]
+    x, y = A[g + GRID_X + launch], A[g + GRID_Y + launch]
+    if axis == 0:
+        return group + x * k
+    if axis == 1:
+        return k % x + x * (group + y * (k // x))
+    return k + x * y * group
+
+
+@outline
+def _next_gated(A, P, g, launch):
+    """Linear index of a thread block whose group is ready, or -1. Groups that turned out empty are retired."""
+    groups = _groups(A, g, launch)
+    size = _group_size(A, g, launch)
+    gate = A[g + LAUNCH_GATE + launch] - 1
+    base = g + LAUNCH_GROUP + launch * GROUPS
+    first = A[g + LAUNCH_GROUP_FIRST + launch]
+    while first < groups and A[base + first] >= size:
+        first += 1
+    A[g + LAUNCH_GROUP_FIRST + launch] = first
+    for group in range(first, groups):
+        started = A[base + group]
+        if started >= size:
+            continue
+        ready = hub.group_ready(A, g, gate, group)
+        if ready == 1:
+            return _member(A, g, launch, group, started) | group << 40
+        if ready == 2:
+            A[base + group] = size
+            A[g + LAUNCH_STARTED + launch] += size - started
+            A[g + LAUNCH_DONE + launch] += size - started
+    return -1
+
+
+@inline
+def _start_next(A, P, g, gpu, launch, linear, q):
+    """Give a thread block to the next SM with room. False if none has."""
+    for i in range(P[SMS]):
+        index = (A[g + DISPATCH_SM] + i) % P[SMS]
+        s = sm_base(A, P, gpu, index)
+        if not fits(A, P, g, s, launch):
+            continue
+        ticks = max(A[g + DISPATCH_TICKS], q * TICKS)
+        A[g + DISPATCH_TICKS] = ticks + P[CTA_INTERVAL_TICKS]
+        start_cta(A, P, g, s, launch, linear, ticks // TICKS)
+        A[g + DISPATCH_SM] = (index + 1) % P[SMS]
+        for w in range(WARPS):
+            A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
+        return True
+    return False
+
+
+@inline
+def _dispatch(A, P, g, gpu, launch, q, until):
+    """Start thread blocks of a running launch during this quantum."""
+    while A[g + LAUNCH_STARTED + launch] < A[g + LAUNCH_TOTAL + launch] and A[g + DISPATCH_TICKS] < until * TICKS:
+        linear = A[g + LAUNCH_STARTED + launch]
+        gated = A[g + LAUNCH_GATE + launch] > 0
+        if gated:
+            linear = _next_gated(A, P, g, launch)
+            if linear < 0:
+                return
+        if not _start_next(A, P, g, gpu, launch, linear & (1 << 40) - 1, q):
+            return
+        if gated:
+            A[g + LAUNCH_GROUP + launch * GROUPS + (linear >> 40)] += 1
+        A[g + LAUNCH_STARTED + launch] += 1
+
+
+@inline
+def _may_begin(A, P, g, launch, until):
+    """Whether a queued launch can begin before cycle ``until``; sets when."""
+    after = A[g + LAUNCH_AFTER + launch] - 1
+    begin = A[g + LAUNCH_READY + launch]
+    if after >= 0:
+        if A[g + LAUNCH_STATE + after] != DONE:
+            return False
+        begin = max(begin, A[g + LAUNCH_END + after] + P[KERNEL_GAP])
+    A[g + LAUNCH_BEGIN + launch] = begin
+    return begin < until
+
+
+@outline
+def dispatch(A, P, g, gpu, q, until):
+    """Begin, feed and end launches during ``[q, until)``. Returns the cycle of the next launch that is due, or BIG."""
+    due = BIG
+    for launch in range(A[g + LAUNCH_COUNT]):
+        state = A[g + LAUNCH_STATE + launch]
+        if state == QUEUED:
+            if not _may_begin(A, P, g, launch, until):
+                if A[g + LAUNCH_AFTER + launch] == 0 or A[g + LAUNCH_STATE + A[g + LAUNCH_AFTER + launch] - 1] == DONE:
+                    due = min(due, A[g + LAUNCH_BEGIN + launch])
+                continue
+            A[g + LAUNCH_STATE + launch] = RUNNING
+            for index in range(P[SMS]):
+                l1_invalidate(A, sm_base(A, P, gpu, index))
+            state = RUNNING
+        if state == RUNNING:
+            _dispatch(A, P, g, gpu, launch, max(q, A[g + LAUNCH_BEGIN + launch]), until)
+            if A[g + LAUNCH_DONE + launch] == A[g + LAUNCH_TOTAL + launch]:
+                A[g + LAUNCH_STATE + launch] = DONE
+                A[g + LAUNCH_END + launch] = max(A[g + LAUNCH_END + launch], A[g + LAUNCH_BEGIN + launch])
+                hub.kernel_done(A, P, g, gpu, A[g + LAUNCH_ID + launch], q)
+                due = min(due, until)
+    return due

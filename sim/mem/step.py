@@ -1,0 +1,264 @@
+"""The memory step: at the end of a quantum, serve in time order what SMs asked for and what arrived from other GPUs.
+
+No request can be answered before the quantum is over (the L2 round trip is longer), so serving late changes nothing, and
+serving in time order makes the shared L2, HBM and hub see the same traffic whatever the order in which SMs were run.
+"""
+
+from traces.records import Stall
+
+from ..hub import hub
+from ..jit import inline, outline
+from ..net.packet import ADDR, DATA, MASK_HI, MASK_LO, TAG
+from ..params import FENCE_SYS_CYCLES, FN_LOAD, HUB_REPLY, L1_CYCLES, MSHRS, REMOTE_CREDITS, SMS
+from ..raw import BIG, address_of, call
+from ..state import (
+    BLOCK,
+    BUCKET,
+    FENCE_COUNT,
+    FENCE_SM,
+    FENCE_TICKET,
+    FENCE_TIME,
+    FENCE_WARP,
+    L1_FILLED,
+    LAST,
+    LIVE,
+    LOAD_ADDRESSES,
+    LOAD_MASK,
+    LOAD_REASON,
+    LOAD_RECORD,
+    LOAD_REMAIN,
+    LOAD_ROW,
+    LOAD_TIME,
+    LOAD_WARP,
+    LOADS_USED,
+    NEXT,
+    PACKET_COUNT,
+    PACKETS_SENT,
+    PENDING,
+    R_SUB,
+    READY,
+    REGS,
+    REQUEST,
+    REQUEST_COUNT,
+    SCRATCH,
+    SM_ARENA,
+    SM_WORDS,
+    SORTED,
+    THROTTLED,
+    WAKE,
+    WARPS,
+    Block,
+    Request,
+)
+from ..sm.async_copy import copy_done
+from ..sm.cta import free_warp
+from ..sm.emit import complete
+from ..sm.l1 import l1_fill
+from ..sm.operands import operand
+from ..sm.requests import free_load
+from ..sm.scoreboard import schedule, set_ready
+from .l2 import l2_atomic, l2_read, l2_write
+
+QUANTUM = 128
+"""Cycles an SM runs between two memory steps."""
+
+
+@inline
+def _sm_at(A, P, gpu, index):
+    """Arena index of SM ``index`` of the GPU."""
+    return A[SM_ARENA] + (gpu * P[SMS] + index) * SM_WORDS
+
+
+@outline
+def _sort(A, P, g, gpu, q):
+    """Order this quantum's requests by cycle (then SM, then sequence). Returns how many there are."""
+    for i in range(QUANTUM + 1):
+        A[g + BUCKET + i] = 0
+    total = 0
+    for index in range(P[SMS]):
+        s = _sm_at(A, P, gpu, index)
+        n = A[s + REQUEST_COUNT]
+        total += n
+        for i in range(n):
+            A[g + BUCKET + 1 + _bucket(A[s + REQUEST + 4 * i], q)] += 1
+    if total == 0:
+        return 0
+    for i in range(QUANTUM):
+        A[g + BUCKET + i + 1] += A[g + BUCKET + i]
+    for index in range(P[SMS]):
+        s = _sm_at(A, P, gpu, index)
+        for i in range(A[s + REQUEST_COUNT]):
+            bucket = g + BUCKET + _bucket(A[s + REQUEST + 4 * i], q)
+            A[g + SORTED + A[bucket]] = s + REQUEST + 4 * i
+            A[bucket] += 1
+        A[s + REQUEST_COUNT] = 0
+    return total
+
+
+@inline
+def _bucket(t, q):
+    """Position of a cycle in the quantum; what the LSU sends after its end counts as its last cycle."""
+    return min(max(t - q, 0), QUANTUM - 1)
+
+
+@outline
+def _answer(A, g, s, index, when):
+    """One of a load's requests is answered at cycle ``when``. The last one makes its registers ready."""
+    A[s + LOAD_TIME + index] = max(A[s + LOAD_TIME + index], when)
+    A[s + LOAD_REMAIN + index] -= 1
+    if A[s + LOAD_REMAIN + index] > 0:
+        return
+    when = A[s + LOAD_TIME + index]
+    w = A[s + LOAD_WARP + index]
+    row = A[s + LOAD_ROW + index]
+    A[s + PENDING + w] -= 1
+    free_load(A, s, index)
+    if A[s + LOAD_RECORD + index * 8] >= 0:
+        complete(A, g, s + LOAD_RECORD + index * 8, when)
+    if A[s + BLOCK + w] == Block.DRAIN:
+        if A[s + PENDING + w] == 0:
+            free_warp(A, s, w)
+        return
+    if row < 0:
+        copy_done(A, s, w, -1 - row, when)
+    else:
+        set_ready(A, s, w, row, when, A[s + LOAD_REASON + index])
+        if A[s + BLOCK + w] == Block.NONE and A[s + WAKE + w] >= BIG:
+            _resume(A, s, w)
+    A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
+
+
+@inline
+def _resume(A, s, w):
+    """A warp whose wake-up time was unknown: compute it again."""
+    schedule(A, s, w, A[s + LAST + w], Stall.WAIT)
+
+
+@inline
+def _serve(A, P, g, gpu, s, at):
+    """Serve one request of SM ``s``."""
+    t = A[at]
+    line = A[at + 1] >> 4
+    sectors = A[at + 1] & 15
+    word = A[at + 2]
+    kind = word & 255
+    index = word >> 8 & 0xFFFFFF
+    if kind == Request.LOAD:
+        when = l2_read(A, P, g, t, line, sectors)
+        if A[at + 3] >= 0:
+            l1_fill(A, s, A[at + 3], line, when)
+        _answer(A, g, s, index, when)
+    elif kind == Request.STORE:
+        when = l2_write(A, P, g, t, line, sectors)
+        hub.local_store(A, P, g, when, line << 7, sectors, word >> 32)
+    elif kind == Request.MERGED:
+        filled = A[s + L1_FILLED + A[at + 3]]
+        when = l2_read(A, P, g, t, line, sectors) if filled >= BIG else max(filled, t + P[L1_CYCLES])
+        _answer(A, g, s, index, when)
+    elif kind == Request.EGRESS:
+        hub.egress(A, P, g, gpu, t, A[at + 3])
+    elif kind == Request.FENCE:
+        _begin_fence(A, P, g, s, A[at + 3], t)
+    else:
+        when = l2_atomic(A, P, g, t, line, word >> 32)
+        if kind == Request.ATOM:
+            _answer(A, g, s, index, when)
+
+
+@inline
+def _begin_fence(A, P, g, s, w, t):
+    """A system fence: flush the hub and remember what has been sent so far."""
+    n = A[g + FENCE_COUNT]
+    A[g + FENCE_COUNT] = n + 1
+    A[g + FENCE_SM + n] = s
+    A[g + FENCE_WARP + n] = w
+    A[g + FENCE_TIME + n] = t + P[FENCE_SYS_CYCLES]
+    A[g + FENCE_TICKET + n] = hub.flush(A, P, g, t)
+
+
+@outline
+def _end_fences(A, P, g, q):
+    """Let warps go on whose fence is done: everything sent before it has been acknowledged."""
+    kept = 0
+    for i in range(A[g + FENCE_COUNT]):
+        s, w = A[g + FENCE_SM + i], A[g + FENCE_WARP + i]
+        if hub.flushed(A, P, g, A[g + FENCE_TICKET + i]):
+            A[s + BLOCK + w] = Block.NONE
+            schedule(A, s, w, max(A[g + FENCE_TIME + i], q), Stall.MEMBAR)
+            A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
+            continue
+        for field in (FENCE_SM, FENCE_WARP, FENCE_TIME, FENCE_TICKET):
+            A[g + field + kept] = A[g + field + i]
+        kept += 1
+    A[g + FENCE_COUNT] = kept
+
+
+@outline
+def _deliver(A, P, g, gpu, row, when):
+    """A reply packet: its bytes go to the registers of the lanes that asked for them."""
+    s = _sm_at(A, P, gpu, A[row + TAG] >> 16)
+    index = A[row + TAG] & 0xFFFF
+    w = A[s + LOAD_WARP + index]
+    instruction = A[s + LOAD_ROW + index]
+    sub = A[instruction + R_SUB]
+    size = 1 << (sub & 15)
+    line = A[row + ADDR] >> 7
+    lanes = 0
+    for lane in range(32):
+        address = A[s + LOAD_ADDRESSES + index * 32 + lane]
+        offset = address & 127
+        wanted = A[row + MASK_LO] >> offset if offset < 64 else A[row + MASK_HI] >> (offset - 64)
+        if A[s + LOAD_MASK + index] >> lane & 1 and address >> 7 == line and wanted & 1:
+            lanes |= 1 << lane
+            A[s + SCRATCH + lane] = address_of(A, row + DATA) + offset
+    for i in range(max(1, sub >> 16 & 15)):
+        target = operand(A, instruction, i, A[s + REGS + w])
+        call(P[FN_LOAD], target, address_of(A, s + SCRATCH), i * size, sub & 63, lanes, 0, 0, 0)
+    _answer(A, g, s, index, when)
+
+
+@outline
+def _arrivals(A, P, g, gpu, until, q):
+    """Packets from other GPUs that arrive before cycle ``until``."""
+    while hub.arrival_time(A, g) < until:
+        t = hub.arrival_time(A, g)
+        row = hub.take_arrival(A, g)
+        if hub.ingress(A, P, g, gpu, t, row) == 1:
+            _deliver(A, P, g, gpu, row, max(t + P[HUB_REPLY], q + QUANTUM))
+
+
+@outline
+def _end_throttle(A, P, g, gpu, q):
+    """Warps that found no room for a memory instruction try again."""
+    for index in range(P[SMS]):
+        s = _sm_at(A, P, gpu, index)
+        A[s + PACKET_COUNT] = 0
+        if A[s + THROTTLED] == 0 or A[s + LOADS_USED] >= P[MSHRS]:
+            continue
+        if A[s + PACKETS_SENT] - hub.packets_left(A, g, index) >= P[REMOTE_CREDITS]:
+            continue
+        A[s + THROTTLED] = 0
+        for w in range(WARPS):
+            if A[s + BLOCK + w] == Block.THROTTLE and A[s + LIVE + w]:
+                A[s + BLOCK + w] = Block.NONE
+                A[s + READY + w] = q + QUANTUM << 4 | Stall.LG_THROTTLE
+                A[s + WAKE + w] = q + QUANTUM
+                A[s + NEXT] = min(A[s + NEXT], q + QUANTUM)
+
+
+@outline
+def memory_step(A, P, g, gpu, q):
+    """Serve quantum ``[q, q + QUANTUM)`` of a GPU. Returns the earliest cycle at which anything here happens again."""
+    total = _sort(A, P, g, gpu, q)
+    for i in range(total):
+        at = A[g + SORTED + i]
+        if hub.arrival_time(A, g) <= A[at]:
+            _arrivals(A, P, g, gpu, A[at] + 1, q)
+        _serve(A, P, g, gpu, at - (at - A[SM_ARENA]) % SM_WORDS, at)
+    _arrivals(A, P, g, gpu, q + QUANTUM, q)
+    hub.advance(A, P, g, gpu, q + QUANTUM)
+    if A[g + FENCE_COUNT] > 0:
+        _end_fences(A, P, g, q + QUANTUM)
+    _end_throttle(A, P, g, gpu, q)
+    return hub.next_event(A, P, g)
+

@@ -1,0 +1,169 @@
+"""Atomics and reductions: shared memory, the own GPU's L2, a peer's L2."""
+
+from traces.records import Stall
+
+from ..addresses import SHARED_REGION
+from ..jit import inline, outline
+from ..layout import gpu_base
+from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP, TAG, Packet
+from ..params import FN_ATOM, FN_GATHER_LINE, FN_LINE_MASKS, SMEM_ATOM_CYCLES
+from ..raw import address_of, call, ctz, load_i64, load_u16, load_u32, popcount
+from ..state import (
+    FUNCTIONAL,
+    LAST_EFFECT,
+    LOAD_ADDRESSES,
+    LOAD_REMAIN,
+    R_SUB,
+    SCRATCH,
+    Fault,
+    Request,
+    Space,
+)
+from .lsu import coalesce, lane_addresses, reserve_lsu
+from .memory_space import (
+    aligned,
+    allocated,
+    enter_window,
+    fault,
+    is_own,
+    lanes_in_region,
+    memory_delta,
+    misaligned_lane,
+    region_of,
+    window_base,
+)
+from .operands import operand, registers, scratch
+from .remote import check_peer, head_packet, send
+from .requests import new_load, request, settle_load
+from .scoreboard import set_ready
+from .shared import wavefronts
+
+CAS = 9
+"""AtomOp.CAS: the only operation with two operands."""
+_LINES, _MASKS = 64, 160
+
+
+@inline
+def _apply(A, P, s, w, row, mask, delta, returns):
+    """Do the operation in lane order; old values go to operand 0 if the instruction returns them."""
+    regs = registers(A, s, w)
+    old = operand(A, row, 0, regs) if returns else 0
+    fmt = A[row + R_SUB] >> 48 & 0xFFFF
+    call(P[FN_ATOM], old, scratch(A, s), delta, operand(A, row, 1, regs), operand(A, row, 2, regs), fmt, mask, 0)
+
+
+@inline
+def _own_time(A, P, s, w, row, mask, nbytes, index, returns, t):
+    """Requests of an atomic on the own GPU's memory: one per line, as many lane operations as lanes in it."""
+    n = coalesce(A, P, s, nbytes, mask)
+    reserve_lsu(A, s, t, n)
+    result = address_of(A, s + SCRATCH + _MASKS)
+    for i in range(n):
+        line = A[s + SCRATCH + _LINES + 2 * i]
+        call(P[FN_LINE_MASKS], result, scratch(A, s), nbytes, line, mask, 0, 0, 0)
+        lanes = popcount(A[s + SCRATCH + _MASKS + 2])
+        request(A, s, t + i, line, 15, Request.ATOM if returns else Request.RED, max(index, 0), lanes, -1)
+        if returns:
+            A[s + LOAD_REMAIN + index] += 1
+
+
+@inline
+def _read(address, size):
+    """``size`` bytes at a host address."""
+    if size == 8:
+        return load_i64(address)
+    return load_u32(address) if size == 4 else load_u16(address)
+
+
+@inline
+def _atomic_packet(A, P, gpu, s, w, row, lanes, size, line, kind, peer, index, k, t):
+    """A packet for the operations of ``lanes`` on one line: operands at their byte offsets, a swap value in AUX."""
+    regs = registers(A, s, w)
+    fmt = A[row + R_SUB] >> 48 & 0xFFFF
+    packet = head_packet(A, s, gpu, t, kind, peer, line)
+    A[packet + TAG] |= index
+    A[packet + OP] = fmt
+    data = address_of(A, packet + DATA)
+    call(P[FN_GATHER_LINE], data, scratch(A, s), 0, operand(A, row, 1, regs), size, line, lanes, 0)
+    if fmt & 255 == CAS:
+        slot = max(size, 4)
+        A[packet + AUX] = _read(operand(A, row, 2, regs) + ctz(lanes) * slot, slot)
+    call(P[FN_LINE_MASKS], address_of(A, s + SCRATCH + _MASKS), scratch(A, s), size, line, lanes, 0, 0, 0)
+    A[packet + MASK_LO] = A[s + SCRATCH + _MASKS]
+    A[packet + MASK_HI] = A[s + SCRATCH + _MASKS + 1]
+    send(A, P, s, packet, t, k)
+
+
+@outline
+def remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t):
+    """Packets of an atomic on a peer's memory: lanes of a line share one unless they collide or swap."""
+    kind = Packet.ATOM if returns else Packet.RED
+    for lane in range(32):
+        if mask >> lane & 1 and index >= 0:
+            A[s + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
+    left = mask
+    k = 0
+    while left:
+        line = A[s + SCRATCH + ctz(left)] >> 7
+        call(P[FN_LINE_MASKS], address_of(A, s + SCRATCH + _MASKS), scratch(A, s), size, line, left, 0, 0, 0)
+        lanes = A[s + SCRATCH + _MASKS + 2]
+        nbytes = popcount(A[s + SCRATCH + _MASKS]) + popcount(A[s + SCRATCH + _MASKS + 1])
+        if nbytes < popcount(lanes) * size or A[row + R_SUB] >> 48 & 255 == CAS:
+            lanes = left & -left
+        _atomic_packet(A, P, gpu, s, w, row, lanes, size, line, kind, peer, max(index, 0), k, t)
+        left &= ~lanes
+        k += 1
+    if index >= 0:
+        A[s + LOAD_REMAIN + index] += k
+
+
+@outline
+def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
+    """Execute ``atom`` (``returns``) or ``red``. Returns True unless it faulted."""
+    sub = A[row + R_SUB]
+    size = 1 << (sub & 15)
+    space = sub >> 8 & 255
+    unit = lane_addresses(A, P, s, w, row, mask, 0)
+    region = region_of(A, s, space, mask)
+    timed = A[FUNCTIONAL] == 0
+    A[s + LAST_EFFECT] = t
+    if space <= Space.GLOBAL and lanes_in_region(A, s, region, mask) != mask:
+        fault(A, g, s, w, Fault.REGION, ctz(mask), A[s + SCRATCH + ctz(mask)], size, t)
+        return False
+    if not aligned(A, s, size, mask, unit):
+        fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, size, mask), A[s + SCRATCH + 32], size, t)
+        return False
+    if region == SHARED_REGION:
+        bad = enter_window(A, P, g, s, w, region, size, mask)
+        if bad >= 0:
+            fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], size, t)
+            return False
+        if timed:
+            n = wavefronts(A, s, size, mask, unit)
+            reserve_lsu(A, s, t, n)
+            set_ready(A, s, w, row, t + P[SMEM_ATOM_CYCLES] + 2 * (n - 1), Stall.SHORT_SCOREBOARD)
+        _apply(A, P, s, w, row, mask, window_base(A, g, s, w, region), returns)
+        return True
+    index = -1
+    peer = gpu
+    if is_own(region, gpu):
+        bad = allocated(A, g, s, size, mask, unit)
+        if bad >= 0:
+            fault(A, g, s, w, Fault.ADDRESS, bad, A[s + SCRATCH + bad], size, t)
+            return False
+    else:
+        peer = check_peer(A, g, s, w, region, size, mask, t)
+        if peer < 0:
+            return False
+    if timed and returns:
+        index = new_load(A, s, w, row, mask, Stall.LONG_SCOREBOARD if peer == gpu else Stall.REMOTE)
+    if timed and peer != gpu:
+        remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t)
+    else:
+        if timed:
+            _own_time(A, P, s, w, row, mask, size, index, returns, t)
+        _apply(A, P, s, w, row, mask, memory_delta(A, gpu_base(peer), region), returns)
+    if index >= 0:
+        settle_load(A, s, w, row, index, t, Stall.LONG_SCOREBOARD)
+    return True
+

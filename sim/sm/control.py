@@ -1,0 +1,138 @@
+"""Control flow of a warp: branches, calls, exits."""
+
+from traces.records import Stall
+
+from ..jit import inline, outline
+from ..params import BRANCH_CYCLES
+from ..raw import ctz, load_u32
+from ..state import (
+    ACTIVE,
+    CALL_DEPTH,
+    DEPTH,
+    PATH_COUNT,
+    PC,
+    R_IMM,
+    R_SIDE,
+    R_SUB,
+    RETURNS,
+    SIDE,
+    SPIN,
+    Fault,
+)
+from .cta import end_warp
+from .memory_space import fault
+from .operands import operand, registers
+from .paths import SPIN_LIMIT, add_path, give_way, next_path, path_key, retire, split
+from .scoreboard import park, schedule
+
+
+@inline
+def branch(A, P, s, w, row, mask, pc, t):
+    """``bra``: lanes of ``mask`` jump. Returns the next issue cycle."""
+    if mask == 0:
+        return schedule(A, s, w, t + 1, Stall.BRANCH_RESOLVE)
+    target = A[row + R_IMM]
+    if mask == A[s + ACTIVE + w]:
+        A[s + PC + w] = target
+    else:
+        split(A, s, w, target, mask)
+    if target <= pc and A[s + PATH_COUNT + w] > 0:
+        A[s + SPIN + w] += 1
+        if A[s + SPIN + w] > SPIN_LIMIT:
+            A[s + SPIN + w] = 0
+            give_way(A, s, w)
+    return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
+
+
+@outline
+def branch_indexed(A, P, g, s, w, row, mask, t):
+    """``brx.idx``: operand 0 indexes the list of targets in the side table; sub: its length."""
+    index = operand(A, row, 0, registers(A, s, w))
+    n = A[row + R_SUB]
+    table = A[SIDE] + A[row + R_SIDE]
+    depth = A[s + DEPTH + w]
+    rest = A[s + ACTIVE + w] & ~mask
+    through = A[s + PC + w]
+    left = mask
+    first = True
+    while left:
+        value = load_u32(index + 4 * ctz(left))
+        if value >= n:
+            fault(A, g, s, w, Fault.BRANCH, ctz(left), value, n, t)
+            return park(A, s, w)
+        group = 0
+        for lane in range(32):
+            if left >> lane & 1 and load_u32(index + 4 * lane) == value:
+                group |= 1 << lane
+        left &= ~group
+        target = A[table + value]
+        if first:
+            A[s + PC + w] = target
+            A[s + ACTIVE + w] = group
+            first = False
+        else:
+            add_path(A, s, w, path_key(depth, target), group)
+    if rest:
+        add_path(A, s, w, path_key(depth, through), rest)
+    return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
+
+
+@outline
+def call(A, P, g, s, w, row, mask, t):
+    """``call``: lanes of ``mask`` enter the function; their return addresses are kept per lane."""
+    depth = A[s + DEPTH + w]
+    if depth + 1 >= CALL_DEPTH:
+        fault(A, g, s, w, Fault.STACK, ctz(mask), depth, 0, t)
+        return park(A, s, w)
+    back = A[s + PC + w]
+    for lane in range(32):
+        if mask >> lane & 1:
+            A[s + RETURNS + (w * CALL_DEPTH + depth) * 32 + lane] = back
+    rest = A[s + ACTIVE + w] & ~mask
+    if rest:
+        add_path(A, s, w, path_key(depth, back), rest)
+    A[s + ACTIVE + w] = mask
+    A[s + DEPTH + w] = depth + 1
+    A[s + PC + w] = A[row + R_IMM]
+    return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
+
+
+@outline
+def return_(A, P, s, w, mask, t):
+    """``ret`` inside a function: every lane goes back to where it came from."""
+    depth = A[s + DEPTH + w] - 1
+    rest = A[s + ACTIVE + w] & ~mask
+    through = A[s + PC + w]
+    back = s + RETURNS + (w * CALL_DEPTH + depth) * 32
+    left = mask
+    first = True
+    while left:
+        target = A[back + ctz(left)]
+        group = 0
+        for lane in range(32):
+            if left >> lane & 1 and A[back + lane] == target:
+                group |= 1 << lane
+        left &= ~group
+        if first:
+            A[s + PC + w] = target
+            A[s + ACTIVE + w] = group
+            A[s + DEPTH + w] = depth
+            first = False
+        else:
+            add_path(A, s, w, path_key(depth, target), group)
+    if rest:
+        add_path(A, s, w, path_key(depth + 1, through), rest)
+    return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
+
+
+@outline
+def exit_(A, P, g, s, w, mask, t):
+    """``exit``: lanes of ``mask`` are done. Returns the next issue cycle of what is left of the warp."""
+    live = retire(A, s, w, mask)
+    if live == 0:
+        end_warp(A, P, g, s, w, t)
+        return park(A, s, w)
+    if A[s + ACTIVE + w] == 0:
+        next_path(A, s, w)
+    return schedule(A, s, w, t + 1, Stall.BRANCH_RESOLVE)
+

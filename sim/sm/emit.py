@@ -1,0 +1,65 @@
+"""One trace record per warp instruction, into the GPU's ring. Format: traces/records.py."""
+
+from ..jit import inline
+from ..raw import load_i64, store_64
+from ..state import (
+    CTA_LAUNCH,
+    CTA_LINEAR,
+    CTA_SLOT,
+    LAUNCH_ID,
+    SM_INDEX,
+    TRACE_ADDRESS,
+    TRACE_COUNT,
+    TRACE_FROM,
+    TRACE_SM_HIGH,
+    TRACE_SM_LOW,
+    TRACE_UNTIL,
+)
+
+
+@inline
+def traced(A, g, s, t):
+    """Whether instructions of this SM are recorded at cycle ``t``."""
+    sm = A[s + SM_INDEX]
+    return (
+        A[g + TRACE_ADDRESS] != 0
+        and sm >= A[g + TRACE_SM_LOW]
+        and sm <= A[g + TRACE_SM_HIGH]
+        and t >= A[g + TRACE_FROM]
+        and t < A[g + TRACE_UNTIL]
+    )
+
+
+@inline
+def emit(A, g, s, w, t, done, pc, kind, mask, stall, reason, queue, queue_reason, address, amount):
+    """Append a record; the driver empties the ring before it can overflow."""
+    n = A[g + TRACE_COUNT]
+    A[g + TRACE_COUNT] = n + 1
+    at = A[g + TRACE_ADDRESS] + 64 * n
+    c = A[s + CTA_SLOT + w]
+    store_64(at, t)
+    store_64(at + 8, done)
+    store_64(at + 16, A[s + SM_INDEX] | w << 16 | reason << 24 | queue_reason << 32 | kind << 40)
+    store_64(at + 24, pc | A[g + LAUNCH_ID + A[s + CTA_LAUNCH + c]] << 32)
+    store_64(at + 32, mask | A[s + CTA_LINEAR + c] << 32)
+    store_64(at + 40, stall | queue << 32)
+    store_64(at + 48, address)
+    store_64(at + 56, amount)
+
+
+@inline
+def keep(A, g, s, entry):
+    """Take the last record back into a load entry until its completion is known."""
+    A[g + TRACE_COUNT] -= 1
+    at = A[g + TRACE_ADDRESS] + 64 * A[g + TRACE_COUNT]
+    for i in range(8):
+        A[entry + i] = load_i64(at + 8 * i)
+
+
+@inline
+def complete(A, g, entry, done):
+    """Write the record of a load that completed at cycle ``done``."""
+    at = A[g + TRACE_ADDRESS] + 64 * A[g + TRACE_COUNT]
+    A[g + TRACE_COUNT] += 1
+    for i in range(8):
+        store_64(at + 8 * i, A[entry + i] if i != 1 else done)

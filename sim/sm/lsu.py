@@ -1,0 +1,280 @@
+"""Load/store unit: loads and stores of every state space, as data and as time.
+
+Data of the own GPU moves when the instruction issues; time comes from L1, from the requests the memory step serves at the
+end of the quantum, and for a peer's memory from the reply packet, which also brings the data.
+"""
+
+from ..addresses import LOCAL_REGION, PARAM_REGION, SHARED_REGION
+from ..jit import inline, outline
+from ..params import FN_ADDRESSES, FN_COALESCE, FN_LOAD, FN_SPLAT32, FN_SPLAT64, FN_STORE, L1_CYCLES, MEM_INTERVAL
+from ..params import SMEM_CYCLES, STORE_INTERVAL
+from ..raw import BIG, address_of, call, load_i8, load_i16, load_i64, load_u8, load_u16, load_u32, popcount
+from ..state import (
+    CONFLICTS,
+    CTA_LAUNCH,
+    CTA_SLOT,
+    FLAG_STRONG,
+    FUNCTIONAL,
+    L1_FILLED,
+    LAST_EFFECT,
+    LAUNCH_PARAMS,
+    LOAD_REMAIN,
+    PIPE_FREE,
+    R_HEAD,
+    R_IMM,
+    R_SUB,
+    SCRATCH,
+    Fault,
+    Request,
+    Space,
+)
+from traces.records import Stall
+
+from .l1 import l1_lookup
+from .memory_space import (
+    aligned,
+    allocated,
+    enter_window,
+    fault,
+    is_own,
+    lanes_in_region,
+    memory_delta,
+    misaligned_lane,
+    region_of,
+    window_base,
+)
+from .operands import operand, registers, scratch
+from .remote import remote_load, remote_store
+from .requests import new_load, request, settle_load
+from .scoreboard import set_ready
+from .shared import wavefronts
+
+ADDRESS = 4
+"""The address is operand 4 of every memory instruction; up to four registers of data come before it."""
+LSU_PIPE = PIPE_FREE + 4 * 16
+_LINES = 64
+"""Scratch offset of the coalescer's result: line, sectors, line, sectors, …"""
+
+
+@inline
+def element_bytes(sub):
+    """Bytes of one element of a vector access."""
+    return 1 << (sub & 15)
+
+
+@inline
+def elements(sub):
+    """Elements of a vector access."""
+    return sub >> 16 & 15
+
+
+@inline
+def lane_addresses(A, P, s, w, row, mask, extra):
+    """Write the lanes' addresses (plus ``extra``) to scratch. Returns 1 if they are contiguous."""
+    sub = A[row + R_SUB]
+    pointer = operand(A, row, ADDRESS, registers(A, s, w))
+    nbytes = element_bytes(sub) * elements(sub)
+    return call(P[FN_ADDRESSES], scratch(A, s), pointer, sub >> 40 & 1, A[row + R_IMM] + extra, nbytes, mask, 0, 0)
+
+
+@inline
+def reserve_lsu(A, s, t, cycles):
+    """The LSU is busy for ``cycles`` from ``t`` on; it served one cycle's worth when the instruction issued."""
+    if cycles > 1:
+        A[s + LSU_PIPE] = max(A[s + LSU_PIPE], t) + cycles - 1
+
+
+@inline
+def _uniform_param(A, P, g, s, w, row, mask):
+    """A kernel parameter at a constant offset: the same value in every lane."""
+    sub = A[row + R_SUB]
+    regs = registers(A, s, w)
+    size = element_bytes(sub)
+    base = A[g + LAUNCH_PARAMS + A[s + CTA_LAUNCH + A[s + CTA_SLOT + w]]] + A[row + R_IMM]
+    for i in range(elements(sub)):
+        at = base + i * size
+        if size == 8:
+            value = load_i64(at)
+        elif size == 4:
+            value = load_u32(at)
+        elif size == 2:
+            value = load_i16(at) if sub >> 4 & 1 else load_u16(at)
+        else:
+            value = load_i8(at) if sub >> 4 & 1 else load_u8(at)
+        splat = P[FN_SPLAT64] if sub >> 5 & 1 else P[FN_SPLAT32]
+        call(splat, operand(A, row, i, regs), value, mask, 0, 0, 0, 0, 0)
+
+
+@inline
+def _move(A, P, s, w, row, mask, delta, unit, function):
+    """Move the elements between memory and registers: ``function`` is the library's load or store."""
+    sub = A[row + R_SUB]
+    regs = registers(A, s, w)
+    n = elements(sub)
+    hint = 64 if unit and n == 1 else 0
+    for i in range(n):
+        at = delta + i * element_bytes(sub)
+        call(function, operand(A, row, i, regs), scratch(A, s), at, (sub & 63) | hint, mask, 0, 0, 0)
+
+
+@inline
+def coalesce(A, P, s, nbytes, mask):
+    """The distinct lines that active lanes touch, at scratch ``_LINES``. Returns their number."""
+    return call(P[FN_COALESCE], address_of(A, s + SCRATCH + _LINES), scratch(A, s), nbytes, mask, 0, 0, 0, 0)
+
+
+@inline
+def _load_own(A, P, s, w, row, mask, index, t):
+    """Time of a load from the own GPU's memory: L1, or requests to L2. Returns the latest time known now."""
+    sub = A[row + R_SUB]
+    n = coalesce(A, P, s, element_bytes(sub) * elements(sub), mask)
+    reserve_lsu(A, s, t, n * P[MEM_INTERVAL])
+    strong = A[row + R_HEAD] >> 32 & FLAG_STRONG
+    when = t + P[L1_CYCLES]
+    for i in range(n):
+        line = A[s + SCRATCH + _LINES + 2 * i]
+        sectors = A[s + SCRATCH + _LINES + 2 * i + 1]
+        at = t + i
+        if strong:
+            request(A, s, at, line, sectors, Request.LOAD, index, 0, -1)
+            A[s + LOAD_REMAIN + index] += 1
+            continue
+        found = l1_lookup(A, P, s, at, line, sectors)
+        way = found >> 8
+        if found & 255:
+            request(A, s, at, line, found & 255, Request.LOAD, index, 0, way)
+            A[s + LOAD_REMAIN + index] += 1
+        elif A[s + L1_FILLED + way] >= BIG:
+            request(A, s, at, line, sectors, Request.MERGED, index, 0, way)
+            A[s + LOAD_REMAIN + index] += 1
+        else:
+            when = max(when, max(A[s + L1_FILLED + way], at + P[L1_CYCLES]))
+    return when
+
+
+@outline
+def load(A, P, g, gpu, s, w, row, mask, t):
+    """Execute a load. Returns True unless it faulted."""
+    sub = A[row + R_SUB]
+    space = sub >> 8 & 255
+    if space == Space.UNIFORM:
+        _uniform_param(A, P, g, s, w, row, mask)
+        set_ready(A, s, w, row, t + P[SMEM_CYCLES], Stall.SHORT_SCOREBOARD)
+        return True
+    nbytes = element_bytes(sub) * elements(sub)
+    unit = lane_addresses(A, P, s, w, row, mask, 0)
+    timed = A[FUNCTIONAL] == 0
+    index = -1
+    when = t
+    reason = Stall.LONG_SCOREBOARD
+    left = mask
+    while left:
+        region = region_of(A, s, space, left)
+        now = left
+        if space <= Space.GLOBAL and A[s + SCRATCH + 32] >> 38 != A[s + SCRATCH + 33] >> 38:
+            now = lanes_in_region(A, s, region, left)
+            unit = 0
+        left &= ~now
+        if nbytes > 1 and not aligned(A, s, nbytes, now, unit):
+            fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, nbytes, now), A[s + SCRATCH + 32], nbytes, t)
+            return False
+        if is_own(region, gpu):
+            bad = allocated(A, g, s, nbytes, now, unit)
+            if bad >= 0:
+                fault(A, g, s, w, Fault.ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
+                return False
+            if timed:
+                if index < 0:
+                    index = new_load(A, s, w, row, mask, Stall.LONG_SCOREBOARD)
+                when = max(when, _load_own(A, P, s, w, row, now, index, t))
+            _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_LOAD])
+        elif region >= SHARED_REGION and region <= PARAM_REGION:
+            bad = enter_window(A, P, g, s, w, region, nbytes, now)
+            if bad >= 0:
+                fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
+                return False
+            if timed:
+                when = max(when, _window_time(A, P, s, region, nbytes, now, unit, t))
+                if region == SHARED_REGION:
+                    reason = Stall.SHORT_SCOREBOARD
+            _move(A, P, s, w, row, now, window_base(A, g, s, w, region), unit * (region == SHARED_REGION), P[FN_LOAD])
+        else:
+            if index < 0:
+                index = new_load(A, s, w, row, mask, Stall.REMOTE)
+            if not remote_load(A, P, g, gpu, s, w, row, now, region, index, t):
+                return False
+        if left:
+            lane_addresses(A, P, s, w, row, mask, 0)
+    if index >= 0:
+        settle_load(A, s, w, row, index, when, Stall.LONG_SCOREBOARD)
+    else:
+        set_ready(A, s, w, row, when, reason)
+    return True
+
+
+@inline
+def _window_time(A, P, s, region, nbytes, mask, unit, t):
+    """When a load from shared, local or parameter memory is done."""
+    if region == LOCAL_REGION or region == PARAM_REGION:
+        return t + P[L1_CYCLES]
+    n = wavefronts(A, s, nbytes, mask, unit)
+    reserve_lsu(A, s, t, n)
+    A[s + CONFLICTS] += n - max(1, nbytes >> 2)
+    return t + P[SMEM_CYCLES] + 2 * (n - 1)
+
+
+@outline
+def store(A, P, g, gpu, s, w, row, mask, t):
+    """Execute a store. Returns True unless it faulted."""
+    sub = A[row + R_SUB]
+    space = sub >> 8 & 255
+    nbytes = element_bytes(sub) * elements(sub)
+    unit = lane_addresses(A, P, s, w, row, mask, 0)
+    timed = A[FUNCTIONAL] == 0
+    A[s + LAST_EFFECT] = t
+    left = mask
+    while left:
+        region = region_of(A, s, space, left)
+        now = left
+        if space <= Space.GLOBAL and A[s + SCRATCH + 32] >> 38 != A[s + SCRATCH + 33] >> 38:
+            now = lanes_in_region(A, s, region, left)
+            unit = 0
+        left &= ~now
+        if nbytes > 1 and not aligned(A, s, nbytes, now, unit):
+            fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, nbytes, now), A[s + SCRATCH + 32], nbytes, t)
+            return False
+        if is_own(region, gpu):
+            bad = allocated(A, g, s, nbytes, now, unit)
+            if bad >= 0:
+                fault(A, g, s, w, Fault.ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
+                return False
+            if timed:
+                _store_own(A, P, s, nbytes, now, t)
+            _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_STORE])
+        elif region == SHARED_REGION or region == LOCAL_REGION:
+            bad = enter_window(A, P, g, s, w, region, nbytes, now)
+            if bad >= 0:
+                fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
+                return False
+            if timed:
+                _window_time(A, P, s, region, nbytes, now, unit, t)
+            _move(A, P, s, w, row, now, window_base(A, g, s, w, region), unit * (region == SHARED_REGION), P[FN_STORE])
+        elif not remote_store(A, P, g, gpu, s, w, row, now, region, t):
+            return False
+        if left:
+            lane_addresses(A, P, s, w, row, mask, 0)
+    return True
+
+
+@inline
+def _store_own(A, P, s, nbytes, mask, t):
+    """Requests of a store to the own GPU's memory."""
+    n = coalesce(A, P, s, nbytes, mask)
+    busy = 0
+    for i in range(n):
+        sectors = A[s + SCRATCH + _LINES + 2 * i + 1]
+        request(A, s, t + busy, A[s + SCRATCH + _LINES + 2 * i], sectors, Request.STORE, 0, nbytes, popcount(mask))
+        busy += popcount(sectors) * P[STORE_INTERVAL]
+    reserve_lsu(A, s, t, max(n, busy))
+
+

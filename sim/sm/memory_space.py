@@ -1,0 +1,177 @@
+"""From lane addresses to host memory: which region an access is for, whether it is allowed, where the bytes are.
+
+Lane addresses lie in the SM's scratch words: ``[0:32]`` addresses, ``[32]`` smallest, ``[33]`` largest of the active lanes.
+"""
+
+from ..addresses import LOCAL_REGION, OFFSET_MASK, OWN_REGION, PARAM_REGION, REGION_BITS, SHARED_REGION
+from ..jit import inline, outline
+from ..raw import BIG, ctz, load_u8
+from ..state import (
+    CTA_LAUNCH,
+    CTA_SHARED,
+    CTA_SLOT,
+    FAULT,
+    LAUNCH_LOCAL,
+    LAUNCH_PARAM_BYTES,
+    LAUNCH_PARAMS,
+    LINE_LIMIT,
+    LOCAL,
+    LOCAL_LANE_BYTES,
+    MEMORY,
+    MEMORY_LINES,
+    PC,
+    SCRATCH,
+    SHARED_STRIDE,
+    SM_SHARED,
+    WAKE,
+    Fault,
+    Space,
+)
+
+
+@outline
+def fault(A, g, s, w, code, lane, address, nbytes, t):
+    """Record the first fault of the GPU and stop the warp."""
+    if A[g + FAULT] == 0:
+        A[g + FAULT] = code
+        A[g + FAULT + 1] = s
+        A[g + FAULT + 2] = w
+        A[g + FAULT + 3] = A[s + PC + w]
+        A[g + FAULT + 4] = lane
+        A[g + FAULT + 5] = address
+        A[g + FAULT + 6] = nbytes
+        A[g + FAULT + 7] = t
+    A[s + WAKE + w] = BIG
+
+
+@inline
+def region_of(A, s, space, mask):
+    """Region of the lowest active lane; windows of explicit state spaces have their own."""
+    if space == Space.SHARED:
+        return SHARED_REGION
+    if space == Space.LOCAL:
+        return LOCAL_REGION
+    if space == Space.PARAM:
+        return PARAM_REGION
+    return A[s + SCRATCH + ctz(mask)] >> REGION_BITS
+
+
+@inline
+def is_own(region, gpu):
+    """Whether the region is this GPU's memory."""
+    return region == gpu + 1 or region == OWN_REGION
+
+
+@outline
+def lanes_in_region(A, s, region, mask):
+    """The active lanes whose address is in ``region``; updates smallest and largest address to those lanes."""
+    lanes, low, high = 0, BIG, 0
+    for lane in range(32):
+        address = A[s + SCRATCH + lane]
+        if mask >> lane & 1 and address >> REGION_BITS == region:
+            lanes |= 1 << lane
+            low = min(low, address)
+            high = max(high, address)
+    A[s + SCRATCH + 32] = low
+    A[s + SCRATCH + 33] = high
+    return lanes
+
+
+@inline
+def _line_holds(A, g, address, nbytes, more):
+    """Whether bytes of one line are allocated; with ``more``, also those from there to its end."""
+    line = (address & OFFSET_MASK) >> 7
+    if line >= A[g + MEMORY_LINES]:
+        return False
+    limit = load_u8(A[g + LINE_LIMIT] + line)
+    return limit == 128 or (not more and (address & 127) + nbytes <= limit)
+
+
+@outline
+def bad_lane(A, g, s, nbytes, mask):
+    """First active lane that touches memory that is not allocated, or -1."""
+    for lane in range(32):
+        if mask >> lane & 1 and not _line_holds(A, g, A[s + SCRATCH + lane], nbytes, False):
+            return lane
+    return -1
+
+
+@inline
+def allocated(A, g, s, nbytes, mask, unit):
+    """First active lane outside allocated memory, or -1. ``unit``: lanes are contiguous."""
+    low = A[s + SCRATCH + 32]
+    high = A[s + SCRATCH + 33]
+    if (unit or low >> 7 == high >> 7) and _line_holds(A, g, high, nbytes, False):
+        if low >> 7 == high >> 7 or _line_holds(A, g, low, nbytes, True):
+            return -1
+    return bad_lane(A, g, s, nbytes, mask)
+
+
+@outline
+def misaligned_lane(A, s, nbytes, mask):
+    """First active lane whose address is not a multiple of the access size, or -1."""
+    for lane in range(32):
+        if mask >> lane & 1 and A[s + SCRATCH + lane] & (nbytes - 1):
+            return lane
+    return -1
+
+
+@inline
+def aligned(A, s, nbytes, mask, unit):
+    """Whether every active lane's address is a multiple of the access size, a power of two."""
+    if unit:
+        return A[s + SCRATCH + 32] & (nbytes - 1) == 0
+    bits = 0
+    for lane in range(32):
+        bits |= A[s + SCRATCH + lane] & -(mask >> lane & 1)
+    return bits & (nbytes - 1) == 0
+
+
+@outline
+def _window_limit(A, P, g, s, w, region):
+    """Bytes of the shared, local or parameter window of the warp."""
+    c = A[s + CTA_SLOT + w]
+    launch = A[s + CTA_LAUNCH + c]
+    if region == SHARED_REGION:
+        return A[s + CTA_SHARED + c]
+    if region == LOCAL_REGION:
+        return A[g + LAUNCH_LOCAL + launch]
+    return A[g + LAUNCH_PARAM_BYTES + launch]
+
+
+@inline
+def window_base(A, g, s, w, region):
+    """Host address of byte 0 of a window."""
+    c = A[s + CTA_SLOT + w]
+    if region == SHARED_REGION:
+        return A[s + SM_SHARED] + c * SHARED_STRIDE
+    if region == LOCAL_REGION:
+        return A[s + LOCAL + w]
+    return A[g + LAUNCH_PARAMS + A[s + CTA_LAUNCH + c]]
+
+
+@outline
+def enter_window(A, P, g, s, w, region, nbytes, mask):
+    """Turn addresses of a window into offsets (local: per lane). Returns the first bad lane or -1."""
+    limit = _window_limit(A, P, g, s, w, region)
+    bad = -1
+    for lane in range(32):
+        offset = A[s + SCRATCH + lane] & OFFSET_MASK
+        if mask >> lane & 1 and offset + nbytes > limit and bad < 0:
+            bad = lane
+        A[s + SCRATCH + lane] = offset + (lane * LOCAL_LANE_BYTES if region == LOCAL_REGION else 0)
+    A[s + SCRATCH + 32] &= OFFSET_MASK
+    A[s + SCRATCH + 33] &= OFFSET_MASK
+    return bad
+
+
+@inline
+def shared_in_range(A, s, w, nbytes):
+    """Fast check of a shared access whose addresses are offsets already."""
+    return A[s + SCRATCH + 33] + nbytes <= A[s + CTA_SHARED + A[s + CTA_SLOT + w]]
+
+
+@inline
+def memory_delta(A, g, region):
+    """What to add to an address of this GPU's memory, as region ``region``, to get a host address."""
+    return A[g + MEMORY] - (region << REGION_BITS)

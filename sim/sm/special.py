@@ -1,0 +1,120 @@
+"""Special registers: what ``mov d, %name`` reads."""
+
+from enum import IntEnum
+
+from ..jit import inline, outline
+from ..params import CLOCK_KHZ, FN_FILL_LANE, FN_FILL_TID, FN_SPLAT32, FN_SPLAT64, SMS
+from ..raw import call
+from ..state import (
+    BLOCK_X,
+    BLOCK_Y,
+    BLOCK_Z,
+    CTA_LAUNCH,
+    CTA_SHARED,
+    CTA_SLOT,
+    CTA_X,
+    CTA_Y,
+    CTA_Z,
+    GPUS,
+    GRID_X,
+    GRID_Y,
+    GRID_Z,
+    LAUNCH_ID,
+    LAUNCH_STATIC,
+    R_IMM,
+    R_SUB,
+    SM_INDEX,
+    WARP_IN_CTA,
+    WARPS,
+)
+from .operands import operand, registers
+
+
+class Special(IntEnum):
+    """What the sub word of a SREG instruction asks for (bit 32: the destination is 64 bits wide)."""
+
+    (TID_X, TID_Y, TID_Z, LANEID, LANEMASK_EQ, LANEMASK_LE, LANEMASK_LT, LANEMASK_GE, LANEMASK_GT,
+     NTID_X, NTID_Y, NTID_Z, CTAID_X, CTAID_Y, CTAID_Z, NCTAID_X, NCTAID_Y, NCTAID_Z,
+     WARPID, NWARPID, SMID, NSMID, GRIDID, CLOCK, CLOCK_HI, CLOCK64, GLOBALTIMER, GLOBALTIMER_LO, GLOBALTIMER_HI,
+     DYNAMIC_SMEM_SIZE, TOTAL_SMEM_SIZE, GPUID, NGPUS, ENVREG, SYMBOL) = range(35)  # fmt: skip
+
+
+@inline
+def _geometry(A, g, s, c, what):
+    """Thread and grid indices and sizes."""
+    launch = A[s + CTA_LAUNCH + c]
+    if what <= Special.NTID_Z:
+        at = g + launch
+        return A[at + BLOCK_X] if what == Special.NTID_X else A[at + BLOCK_Y] if what == Special.NTID_Y else A[at + BLOCK_Z]
+    if what <= Special.CTAID_Z:
+        at = s + c
+        return A[at + CTA_X] if what == Special.CTAID_X else A[at + CTA_Y] if what == Special.CTAID_Y else A[at + CTA_Z]
+    at = g + launch
+    return A[at + GRID_X] if what == Special.NCTAID_X else A[at + GRID_Y] if what == Special.NCTAID_Y else A[at + GRID_Z]
+
+
+@inline
+def _machine(A, P, g, gpu, s, w, what, imm, t):
+    """Everything that is the same for all lanes and is not geometry."""
+    c = A[s + CTA_SLOT + w]
+    if what == Special.CLOCK or what == Special.CLOCK64:
+        return t
+    if what == Special.CLOCK_HI:
+        return t >> 32
+    if what == Special.WARPID:
+        return w
+    if what == Special.NWARPID:
+        return WARPS
+    if what == Special.SMID:
+        return A[s + SM_INDEX]
+    if what == Special.NSMID:
+        return P[SMS]
+    if what == Special.GRIDID:
+        return A[g + LAUNCH_ID + A[s + CTA_LAUNCH + c]]
+    if what == Special.GPUID:
+        return gpu
+    if what == Special.NGPUS:
+        return A[GPUS]
+    if what == Special.DYNAMIC_SMEM_SIZE:
+        return A[s + CTA_SHARED + c] - A[g + LAUNCH_STATIC + A[s + CTA_LAUNCH + c]]
+    if what == Special.TOTAL_SMEM_SIZE:
+        return A[s + CTA_SHARED + c]
+    if what == Special.SYMBOL:
+        return gpu_address_of(gpu, imm)
+    if what == Special.ENVREG:
+        return 0
+    nanoseconds = t * 1000000 // P[CLOCK_KHZ]
+    return nanoseconds >> 32 if what == Special.GLOBALTIMER_HI else nanoseconds
+
+
+@inline
+def gpu_address_of(gpu, offset):
+    """Address of byte ``offset`` of the GPU's memory."""
+    return (gpu + 1 << 38) + offset
+
+
+@outline
+def special_register(A, P, g, gpu, s, w, row, mask, t):
+    """Execute ``mov d, %special`` (or the address of a module variable)."""
+    sub = A[row + R_SUB]
+    what = sub & 0xFF
+    target = operand(A, row, 0, registers(A, s, w))
+    c = A[s + CTA_SLOT + w]
+    if what <= Special.TID_Z:
+        launch = A[s + CTA_LAUNCH + c]
+        first = A[s + WARP_IN_CTA + w] * 32
+        call(P[FN_FILL_TID], target, first, A[g + BLOCK_X + launch], A[g + BLOCK_Y + launch], what, mask, 0, 0)
+    elif what <= Special.LANEMASK_GT:
+        call(P[FN_FILL_LANE], target, what - Special.LANEID, mask, 0, 0, 0, 0, 0)
+    else:
+        if what <= Special.NCTAID_Z:
+            value = _geometry(A, g, s, c, what)
+        else:
+            value = _machine(A, P, g, gpu, s, w, what, A[row + R_IMM], t)
+        if sub >> 32 & 1:
+            call(P[FN_SPLAT64], target, value, mask, 0, 0, 0, 0, 0)
+        else:
+            call(P[FN_SPLAT32], target, value & 0xFFFFFFFF, mask, 0, 0, 0, 0, 0)
+
+
+

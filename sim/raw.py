@@ -15,14 +15,14 @@ from .jit import JIT
 
 
 # Linux's MAP_NORESERVE, which Python names only from 3.13 on: reserve address space, not memory.
-_LAZY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
+LAZY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
 
 
 class Arena:
     """``words`` zeroed int64 words, 64-byte aligned. Untouched pages cost no memory."""
 
     def __init__(self, words: int) -> None:
-        self._map = mmap.mmap(-1, max(words, 1) * 8, flags=_LAZY)
+        self._map = mmap.mmap(-1, max(words, 1) * 8, flags=LAZY)
         self.words: Any = np.frombuffer(self._map, dtype=np.int64)
         self.address: int = self.words.ctypes.data
 

@@ -16,8 +16,10 @@ WARPS, CTAS, BARRIERS, PATHS = 64, 32, 16, 32
 MAX_SLOTS = 512
 """32-bit registers (and predicate words) a thread can have; storage, not the occupancy limit."""
 MAX_PREDICATES = 96
-REGISTER_STRIDE = (MAX_SLOTS + MAX_PREDICATES // 32 + 1) * 128
-"""Bytes of register storage per warp slot: slots of 32 lanes, then predicate masks."""
+PREDICATE_BYTES = 4 * MAX_PREDICATES
+SINK_BYTES = 512
+REGISTER_STRIDE = PREDICATE_BYTES + MAX_SLOTS * 128 + SINK_BYTES
+"""Bytes of register storage per warp slot: predicate masks, register slots of 32 lanes, a place for unwanted results."""
 LOCAL_LANE_BYTES = 1 << 16
 SCORES = 1 + MAX_SLOTS + MAX_PREDICATES
 """Scoreboard entries of a warp: entry 0 is always ready, then registers, then predicates."""

@@ -120,7 +120,8 @@ class Symbol:
     align: int
     init: bytes | None = None
     relocs: list[tuple[int, int]] = field(default_factory=list)
-    kernel: int = -1  # index of the kernel it belongs to, -1: module
+    kernel: int = -1  # index of the kernel it belongs to, -1: none
+    function: int = -1  # index of the function it belongs to, -1: none
     extern: bool = False
     opaque: bool = False
 

@@ -47,7 +47,7 @@ class Trace:
         self._connection = duckdb.connect(config={"python_enable_replacements": False})
         self.gpus = sorted(int(p.name[3:]) for p in directory.glob("gpu*") if p.name[3:].isdigit())
         for name in STREAMS:
-            self._view(f"raw_{name}", self._stream(name))
+            self._view(f"raw_{name}", self.stream(name))
         for path in sorted(directory.glob("tables/*.parquet")):
             self._view(path.stem, f"SELECT * FROM read_parquet({quote(str(path))})")
         for name in TABLES:
@@ -94,8 +94,8 @@ class Trace:
     def _view(self, name: str, query: str) -> None:
         self._connection.execute(f'CREATE VIEW "{name}" AS {query}')
 
-    def _stream(self, name: str) -> str:
-        """All parts of a stream; each GPU is a branch of its own, so a query for one GPU opens no other's files."""
+    def stream(self, name: str) -> str:
+        """SQL of all parts of a stream; each GPU is a branch of its own, so a query for one opens no other's files."""
         parts = []
         for gpu in self.gpus:
             files = sorted(self.directory.glob(f"gpu{gpu}/{name}-*.parquet"), key=lambda p: (len(p.name), p.name))

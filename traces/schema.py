@@ -140,7 +140,7 @@ VIEWS = {
             SELECT gpu, launch, {_STALLS}[queue + 1], queue_cycles FROM raw_instructions
             UNION ALL
             SELECT gpu, launch, 'selected', 1 FROM raw_instructions)
-        SELECT p.gpu, launch, any_value(k.name) AS kernel, stall, sum(cycles)::BIGINT AS cycles
+        SELECT p.gpu, launch, min(k.name) AS kernel, stall, sum(cycles)::BIGINT AS cycles
         FROM parts p LEFT JOIN kernels k ON k.gpu = p.gpu AND k.id = p.launch
         WHERE cycles > 0 GROUP BY p.gpu, launch, stall""",
     "links": """
@@ -149,7 +149,7 @@ VIEWS = {
                sum(wait_cycles)::BIGINT AS wait_cycles
         FROM packets GROUP BY src, dst, kind""",
     "lines": """
-        SELECT file, line, any_value(text) AS text, count(*) AS instructions, sum(active)::BIGINT AS lanes,
+        SELECT file, line, min(text) AS text, count(*) AS instructions, sum(active)::BIGINT AS lanes,
                sum(stall_cycles)::BIGINT AS stall_cycles, sum(queue_cycles)::BIGINT AS queue_cycles,
                sum(bytes)::BIGINT AS bytes
         FROM instructions GROUP BY file, line""",

@@ -12,9 +12,10 @@ from typing import Any
 
 from ..jit import outline
 from ..layout import Layout
+from ..net.faults import HubFault, fault
 from ..net.packet import ADDR, MASK_HI, MASK_LO
 from ..params import L2_CYCLES, RAT_BANKS, RAT_CYCLES, RAT_ENTRIES
-from .blocks import AAU_BLOCK, DAM_BLOCK, HubFault, fault
+from .blocks import AAU_BLOCK, DAM_BLOCK
 from .cam import cam_find, cam_insert, cam_words, spread
 from .masks import mask_end
 
@@ -77,7 +78,7 @@ def _allocate(A, g, t, region, key, slot):
         fault(A, g, HubFault.ROWS, region, local + 1, t)
         return -1
     if A[g + SPILL_COUNT] >= SPILL_SLOTS // 4 * 3:
-        fault(A, g, HubFault.TABLE, region, local, t)
+        fault(A, g, HubFault.SPILL, region, local, t)
         return -1
     A[g + POINTER + region] = local + 1
     A[g + SPILL_COUNT] += 1

@@ -9,7 +9,6 @@ from ..net.packet import (
     ADDR,
     AUX,
     BYTES,
-    COUNT,
     COUNTED_KINDS,
     DATA,
     DST,

@@ -2,7 +2,6 @@
 
 from traces.records import PACKET_WORDS as RECORD_WORDS
 
-from ..addresses import DYMULTIMEM_REGION, REGION_BITS
 from ..jit import inline, outline
 from ..net.interface import new_row
 from ..net.link import delay_response, plane_of
@@ -26,21 +25,22 @@ from ..net.packet import (
     SEQ,
     SRC,
     TAG,
-    TIME,
     VC,
     Packet,
     is_in,
     wire_flits,
 )
 from ..net.port import LOCAL, arrive
-from ..params import FLIT_TICKS, FN_REDUCE_BYTES, HOP, TICKS, TRACE_PACKETS
-from ..raw import address_of, call, store_64
+from ..net.sums import sum_add, sum_begin, sum_result
+from ..params import FLIT_TICKS, HOP, TICKS, TRACE_PACKETS
+from ..raw import address_of, store_64
 from ..state import GPUS
 from . import aau, multimem
 from .dam import ack_mask
 from .endings import announced, written
-from .memory import atomic_line, host_address, read_line, write_line, access_time
-from .order import RECORD_ADDRESS, RECORD_COUNT, RECORD_ROOM, settle
+from .masks import mask_end
+from .memory import atomic_line, read_line, reduce_line, write_line
+from .order import LINE, LINE_SCRATCH, LINE_SUM, RECORD_ADDRESS, RECORD_COUNT, RECORD_ROOM, settle
 
 
 @outline
@@ -76,42 +76,103 @@ def send_reply(A, g, gpu, row, reply, cycle):
 
 
 @inline
-def _performed(A, P, g, gpu, row, address, cycle):
-    """A store was performed at ``cycle``: thread blocks may depend on it, its source waits for the acknowledgement."""
-    ack_mask(A, P, g, cycle, address, A[row + MASK_LO], A[row + MASK_HI])
+def _acknowledge(A, P, g, gpu, row, cycle):
+    """All of a store was performed by ``cycle``: its source waits for that, and so may an ending."""
     written(A, P, g, A[GPUS], cycle, A[row + SRC], A[row + ORDER] >> 32, A[row + BYTES])
     send_reply(A, g, gpu, row, new_reply(A, P, g, gpu, row, Packet.ACK), cycle)
 
 
 @inline
+def _write(A, P, g, t, row, address):
+    """Write a packet's bytes; thread blocks may depend on them. Returns when they are written."""
+    done = write_line(A, P, g, t, row, address)
+    ack_mask(A, P, g, done, address, A[row + MASK_LO], A[row + MASK_HI])
+    return done
+
+
+@outline
 def _store(A, P, g, gpu, t, row, address):
-    """Write and acknowledge."""
-    _performed(A, P, g, gpu, row, address, write_line(A, P, g, t, row, address))
-
-
-@inline
-def _row_store(A, P, g, gpu, t, row):
-    """The AAU says where a row store goes."""
-    address, known = aau.translate(A, P, g, t, row)
+    """Write and acknowledge; a negative address is a fault that was reported already."""
     if address >= 0:
-        _store(A, P, g, gpu, known, row, address)
+        _acknowledge(A, P, g, gpu, row, _write(A, P, g, t, row, address))
+
+
+@outline
+def _load(A, P, g, gpu, t, row, address, kind):
+    """Read and answer with a packet of ``kind``."""
+    if address < 0:
+        return
+    reply = new_reply(A, P, g, gpu, row, kind)
+    send_reply(A, g, gpu, row, reply, read_line(A, P, g, t, row, address, address_of(A, reply + DATA)))
 
 
 @inline
-def _load(A, P, g, gpu, t, row):
-    """Read and answer."""
-    reply = new_reply(A, P, g, gpu, row, Packet.LOAD_RESP)
-    send_reply(A, g, gpu, row, reply, read_line(A, P, g, t, row, A[row + ADDR], reply))
+def _reduce(A, P, g, gpu, row, address, done):
+    """A reduction was performed on memory at cycle ``done``."""
+    ack_mask(A, P, g, done, address, A[row + MASK_LO], A[row + MASK_HI])
+    _acknowledge(A, P, g, gpu, row, done)
 
 
-@inline
+@outline
 def _atomic(A, P, g, gpu, t, row):
     """Operate at L2; ``atom`` is answered with the old values, ``red`` with an acknowledgement."""
     if A[row + KIND] == Packet.RED:
-        _performed(A, P, g, gpu, row, A[row + ADDR], atomic_line(A, P, g, t, row, A[row + ADDR], 0))
+        _reduce(A, P, g, gpu, row, A[row + ADDR], atomic_line(A, P, g, t, row, A[row + ADDR], 0))
         return
     reply = new_reply(A, P, g, gpu, row, Packet.ATOM_RESP)
     send_reply(A, g, gpu, row, reply, atomic_line(A, P, g, t, row, A[row + ADDR], reply))
+
+
+@outline
+def _multicast(A, P, g, gpu, t, row):
+    """A copy of a static multicast request: this GPU's own buffer is meant."""
+    kind = A[row + KIND]
+    address = multimem.member_address(A, g, t, A[row + ADDR], mask_end(A[row + MASK_LO], A[row + MASK_HI]))
+    if kind == Packet.MM_ST:
+        _store(A, P, g, gpu, t, row, address)
+    elif kind == Packet.MM_LDRED:
+        _load(A, P, g, gpu, t, row, address, Packet.MM_RESP)
+    elif address >= 0:
+        _reduce(A, P, g, gpu, row, address, reduce_line(A, P, g, t, row, address))
+
+
+@outline
+def _dynamic_store(A, P, g, gpu, t, row):
+    """Write to the layout block of every target expert on this GPU, acknowledge once."""
+    done = t
+    for i in range(A[row + COUNT]):
+        local = multimem.local_expert(A, g, gpu, row, i)
+        if local >= 0:
+            address, known = multimem.translate(A, P, g, t, A[row + ADDR], local, True)
+            if address < 0:
+                return
+            done = max(done, _write(A, P, g, known, row, address))
+    _acknowledge(A, P, g, gpu, row, done)
+
+
+@outline
+def _dynamic_load(A, P, g, gpu, t, row):
+    """Add up the blocks of the target experts on this GPU and answer once. Assumption: the hub reduces
+    its own experts first; the partial result has the operand type on the wire."""
+    line, scratch, total = address_of(A, g + LINE), address_of(A, g + LINE_SCRATCH), address_of(A, g + LINE_SUM)
+    lo, hi = A[row + MASK_LO], A[row + MASK_HI]
+    done = t
+    found = 0
+    for i in range(A[row + COUNT]):
+        local = multimem.local_expert(A, g, gpu, row, i)
+        if local >= 0:
+            address, known = multimem.translate(A, P, g, t, A[row + ADDR], local, False)
+            if address < 0:
+                return
+            done = max(done, read_line(A, P, g, known, row, address, line))
+            if found == 0:
+                sum_begin(total, line, A[row + OP], lo, hi)
+            else:
+                sum_add(P, total, line, scratch, A[row + OP], lo, hi)
+            found += 1
+    reply = new_reply(A, P, g, gpu, row, Packet.DYMM_RESP)
+    sum_result(address_of(A, reply + DATA), total, A[row + OP], lo, hi)
+    send_reply(A, g, gpu, row, reply, done)
 
 
 @inline
@@ -152,9 +213,10 @@ def ingress(A, P, g, gpu, t, row):
     elif kind == Packet.LOAD_RESP:
         return 1
     elif kind == Packet.ROWSP:
-        _row_store(A, P, g, gpu, t, row)
+        address, known = aau.translate(A, P, g, t, row)
+        _store(A, P, g, gpu, known, row, address)
     elif kind == Packet.LOAD:
-        _load(A, P, g, gpu, t, row)
+        _load(A, P, g, gpu, t, row, A[row + ADDR], Packet.LOAD_RESP)
     elif kind == Packet.ATOM_RESP:
         settle(A, g, A[row + ORDER])
         return 1
@@ -162,4 +224,10 @@ def ingress(A, P, g, gpu, t, row):
         _atomic(A, P, g, gpu, t, row)
     elif kind == Packet.EOS:
         announced(A, P, g, A[GPUS], t, A[row + SRC], A[row + ORDER] >> 32, A[row + AUX], A[row + TAG])
+    elif kind == Packet.DYMM_ST:
+        _dynamic_store(A, P, g, gpu, t, row)
+    elif kind == Packet.DYMM_LDRED:
+        _dynamic_load(A, P, g, gpu, t, row)
+    else:
+        _multicast(A, P, g, gpu, t, row)
     return 0

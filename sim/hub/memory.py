@@ -4,11 +4,11 @@ from ..addresses import OFFSET_MASK
 from ..jit import inline, outline
 from ..mem.l2 import l2_access, l2_atomic
 from ..net.bytes import copy_masked
-from ..net.packet import ADDR, AUX, DATA, MASK_HI, MASK_LO, OP
-from ..params import FN_ATOM_ONE
-from ..raw import address_of, call
+from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP
+from ..params import FN_ATOM_ONE, FN_REDUCE_BYTES
+from ..raw import address_of, call, load_i64, load_u16, load_u32, store_16, store_32, store_64
 from ..state import MEMORY
-from .masks import mask_end, mask_first
+from .masks import mask_bytes, mask_end, mask_first
 
 _SIZES = sum(size << 4 * i for i, size in enumerate((4, 4, 8, 8, 4, 8, 2, 2, 4, 4, 2, 4, 8)))
 """Bytes of each ValType, a nibble each."""
@@ -42,11 +42,11 @@ def write_line(A, P, g, t, row, address):
 
 
 @inline
-def read_line(A, P, g, t, row, address, reply):
-    """Read the bytes a packet asks for into its reply. Returns when they are there."""
+def read_line(A, P, g, t, row, address, data):
+    """Read the bytes a packet asks for to host address ``data``. Returns when they are there."""
     lo = A[row + MASK_LO]
     hi = A[row + MASK_HI]
-    copy_masked(address_of(A, reply + DATA), host_address(A, g, address), lo, hi)
+    copy_masked(data, host_address(A, g, address), lo, hi)
     return access_time(A, P, g, t, address, lo, hi, 0)
 
 
@@ -54,6 +54,29 @@ def read_line(A, P, g, t, row, address, reply):
 def element_bytes(op):
     """Size of the values of an operation word (AtomOp | ValType << 8)."""
     return _SIZES >> (op >> 8 & 15) * 4 & 15
+
+
+@inline
+def _read_element(address, size):
+    if size == 8:
+        return load_i64(address)
+    return load_u32(address) if size == 4 else load_u16(address)
+
+
+@inline
+def _write_element(address, value, size):
+    if size == 8:
+        store_64(address, value)
+    elif size == 4:
+        store_32(address, value)
+    else:
+        store_16(address, value)
+
+
+@inline
+def _atomic_element(A, P, row, memory, operand, size):
+    """One atomic; a compare-and-swap finds its new value in AUX. Returns the old bits."""
+    return call(P[FN_ATOM_ONE], memory, A[row + OP], _read_element(operand, size), A[row + AUX], 0, 0, 0, 0)
 
 
 @outline
@@ -66,7 +89,18 @@ def atomic_line(A, P, g, t, row, address, reply):
     lanes = 0
     for at in range(0, 128, size):
         if (A[row + MASK_LO] if at < 64 else A[row + MASK_HI]) >> (at & 63) & 1:
-            old = address_of(A, reply + DATA) + at if reply > 0 else 0
-            call(P[FN_ATOM_ONE], old, memory + at, operands + at, address_of(A, row + AUX), A[row + OP], 0, 0, 0)
+            old = _atomic_element(A, P, row, memory + at, operands + at, size)
+            if reply > 0:
+                _write_element(address_of(A, reply + DATA) + at, old, size)
             lanes += 1
     return l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, lanes)
+
+
+@outline
+def reduce_line(A, P, g, t, row, address):
+    """Combine a packet's values with the line in memory (multimem.red). Returns when that is done."""
+    lo = A[row + MASK_LO]
+    hi = A[row + MASK_HI]
+    line = host_address(A, g, address)
+    call(P[FN_REDUCE_BYTES], line, address_of(A, row + DATA), A[row + OP], 128, lo, hi, 0, 0)
+    return l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, mask_bytes(lo, hi) // element_bytes(A[row + OP]))

@@ -15,11 +15,12 @@ from ..addresses import DYMULTIMEM_REGION, MULTIMEM_REGION, OFFSET_MASK, REGION_
 from ..jit import inline, outline
 from ..layout import Layout
 from ..mem.l2 import l2_access
+from ..net.faults import HubFault, fault
 from ..net.packet import ADDR, COUNT, KIND, TARGETS, Packet, bit
 from ..params import AL_TLB_CYCLES, AL_TLB_ENTRIES, AL_TLB_MISSES
 from ..raw import address_of, load_u16, load_u32, store_32
 from ..state import MEMORY
-from .blocks import MULTIMEM_BLOCK, ORDER_BLOCK, HubFault, fault
+from .blocks import MULTIMEM_BLOCK, ORDER_BLOCK
 from .cam import cam_find, cam_insert, cam_words
 
 OBJECTS_MAX = DYMULTIMEM_REGION - MULTIMEM_REGION
@@ -103,6 +104,14 @@ def expert_blocks(A: Any, g: int, index: int, local: int) -> int:
 def target(A, row, i):
     """The ``i``-th expert id of a packet's target list."""
     return load_u16(address_of(A, row + TARGETS) + 2 * i)
+
+
+@inline
+def local_expert(A, g, gpu, row, i):
+    """Number of the packet's ``i``-th target among this GPU's experts; -1 if it is on another GPU."""
+    per_gpu = A[g + PER_GPU + (A[row + ADDR] >> REGION_BITS) - DYMULTIMEM_REGION]
+    expert = target(A, row, i)
+    return expert % per_gpu if expert // per_gpu == gpu else -1
 
 
 @outline

@@ -9,13 +9,14 @@ from ..jit import inline
 from ..layout import Layout
 from ..net.interface import MAX_GPUS
 from ..net.packet import ORDER
-from .blocks import BLOCKS_END, ORDER_REST
+from ..net.sums import SUM_WORDS
+from .blocks import BLOCKS_END, ORDER_BLOCK
 
 EPOCHS = 256
 EPOCH_MASK = (1 << 32) - 1
 SMS_MAX = 1024
 
-_o = Layout(ORDER_REST)
+_o = Layout(ORDER_BLOCK)
 FENCE_EPOCH = _o.field()
 OLDEST = _o.field()
 """Epoch of the oldest outstanding store, or the current one."""
@@ -36,6 +37,10 @@ RECORD_ADDRESS = _o.field()
 """Host address of the ring of packet records (traces/records.py), set by the machine; 0: packets are not recorded."""
 RECORD_COUNT = _o.field()
 RECORD_ROOM = _o.field()
+LINE = _o.field(16)
+"""Work space for load-reduce: a line, and two accumulators."""
+LINE_SUM = _o.field(SUM_WORDS, align=8)
+LINE_SCRATCH = _o.field(SUM_WORDS, align=8)
 assert _o.words <= BLOCKS_END
 
 

@@ -8,7 +8,10 @@ receiver must be done with it.
 
 from ..jit import inline, outline
 from ..layout import CORE_BLOCK, NET_BLOCK, Layout
+from ..params import TICKS
+from .faults import HubFault, fault
 from .packet import NEXT, PACKET_WORDS, ROW_WORDS
+from .sums import SUM_WORDS
 
 MAX_GPUS = 64
 MAX_PLANES = 18
@@ -18,7 +21,7 @@ ROOM_ROWS = POOL_ROWS // 2
 ARRIVALS_MAX = 1 << 18
 OUTBOX_NODES = 1 << 16
 ANSWERS = 8192
-ANSWER_WORDS = 40
+ANSWER_WORDS = 8 + SUM_WORDS
 LIMBO_WINDOWS = 4
 
 _n = Layout(NET_BLOCK)
@@ -34,8 +37,6 @@ _FRESH = _n.field()
 _FREED = _n.field()
 LIMBO = _n.field(LIMBO_WINDOWS)
 """Rows whose credit came back, by window."""
-OVERFLOW = _n.field()
-"""Not 0: a table of this interface was too small; see the OVER_ codes."""
 ARRIVAL_SEQUENCE = _n.field()
 PEER_FLITS = _n.field(MAX_GPUS)
 """Flits on the way to each peer that have not left the switch."""
@@ -90,6 +91,7 @@ DELAYED = _n.field(1 + 2 * POOL_ROWS)
 ARRIVALS = _n.field(1 + 2 * ARRIVALS_MAX)
 """Heap: arrival cycle << 20 | sequence, row of the sender."""
 MERGE = _n.field(1 + 2 * MAX_GPUS)
+SUM_SCRATCH = _n.field(SUM_WORDS, align=8)
 POOL = _n.field(POOL_ROWS * ROW_WORDS, align=8)
 
 # --- statistics
@@ -104,8 +106,6 @@ REDUCED = _n.field()
 BYPASSED = _n.field()
 """Responses that found the reduction buffer full and went on alone."""
 assert _n.words <= CORE_BLOCK
-
-OVER_POOL, OVER_ARRIVALS = 1, 2
 
 
 @inline
@@ -136,7 +136,7 @@ def new_row(A, g):
         row = g + POOL + A[g + _FRESH] * ROW_WORDS
         A[g + _FRESH] += 1
     else:
-        A[g + OVERFLOW] = OVER_POOL
+        fault(A, g, HubFault.POOL, 0, POOL_ROWS, A[g + NOW] // TICKS)
         return g + POOL
     A[g + LIVE] += 1
     for i in range(16):

@@ -3,12 +3,11 @@
 from ..jit import inline, outline
 from ..params import FLIT_TICKS, HOP, TICKS
 from ..raw import BIG
+from .faults import HubFault, fault
 from .interface import (
     ARRIVAL_SEQUENCE,
     ARRIVALS,
     ARRIVALS_MAX,
-    OVER_ARRIVALS,
-    OVERFLOW,
     PORT_BUSY,
     PORT_FREE,
     RECEIVED_FLITS,
@@ -16,7 +15,7 @@ from .interface import (
     is_own_row,
     retire_row,
 )
-from .packet import FLITS, KIND, PLANE, target_flits
+from .packet import ADDR, FLITS, KIND, PLANE, target_flits
 from .queues import heap_first, heap_pop, heap_push
 
 LOCAL = -1
@@ -27,7 +26,7 @@ LOCAL = -1
 def arrive(A, g, row, cycle):
     """The packet reaches the GPU at ``cycle``."""
     if A[g + ARRIVALS] >= ARRIVALS_MAX:
-        A[g + OVERFLOW] = OVER_ARRIVALS
+        fault(A, g, HubFault.POOL, A[row + ADDR], ARRIVALS_MAX, cycle)
         return
     sequence = A[g + ARRIVAL_SEQUENCE]
     A[g + ARRIVAL_SEQUENCE] = sequence + 1

@@ -8,14 +8,8 @@ Assumption: sums are formed in order of arrival at the switch.
 """
 
 from ..jit import inline, outline
-from ..params import (
-    FN_REDUCE_BYTES,
-    SWITCH_REDUCE_CYCLES,
-    SWITCH_REDUCE_ENTRIES,
-    SWITCH_REDUCE_TICKS,
-    TICKS,
-)
-from ..raw import address_of, call
+from ..params import SWITCH_REDUCE_CYCLES, SWITCH_REDUCE_ENTRIES, SWITCH_REDUCE_TICKS, TICKS
+from ..raw import address_of
 from .interface import (
     ANSWER_BUFFERED,
     ANSWER_FREED,
@@ -29,11 +23,31 @@ from .interface import (
     REDUCE_ENTRIES,
     REDUCE_FREE,
     REDUCED,
+    SUM_SCRATCH,
     answer,
     new_row,
 )
-from .packet import AUX, DATA, KIND, MASK_LO, OP, PLANE, Packet, data_flits
+from .packet import (
+    ADDR,
+    AUX,
+    BYTES,
+    DATA,
+    DST,
+    ENTERED,
+    FLITS,
+    KIND,
+    MASK_HI,
+    MASK_LO,
+    OP,
+    ORDER,
+    PLANE,
+    SRC,
+    TAG,
+    VC,
+    Packet,
+)
 from .port import LOCAL, arrive, forward, gpu_cycle, occupy_port
+from .sums import sum_add, sum_begin, sum_result
 
 
 @inline
@@ -77,6 +91,54 @@ def merge_ack(A, P, g, plane, row, tick):
 
 
 @inline
+def _result(A, g, row, total):
+    """The answer that the requester's SM gets: a response with the sum."""
+    result = new_row(A, g)
+    for field in (SRC, DST, ADDR, MASK_LO, MASK_HI, BYTES, FLITS, TAG, OP, VC, ORDER):
+        A[result + field] = A[row + field]
+    A[result + KIND] = Packet.LOAD_RESP
+    A[result + PLANE] = LOCAL
+    A[result + ENTERED] = A[row + ENTERED]
+    sum_result(address_of(A, result + DATA), total, A[row + OP], A[row + MASK_LO], A[row + MASK_HI])
+    return result
+
+
+@inline
+def _accumulate(A, P, g, plane, row, entry):
+    """Add a response to the sum of its request."""
+    total = address_of(A, entry + ANSWER_SUM)
+    data = address_of(A, row + DATA)
+    if A[entry + ANSWER_GOT] == 0:
+        A[entry + ANSWER_BUFFERED] = 1 if A[g + REDUCE_ENTRIES + plane] < P[SWITCH_REDUCE_ENTRIES] else 0
+        A[g + REDUCE_ENTRIES + plane] += A[entry + ANSWER_BUFFERED]
+        sum_begin(total, data, A[row + OP], A[row + MASK_LO], A[row + MASK_HI])
+    else:
+        scratch = address_of(A, g + SUM_SCRATCH)
+        sum_add(P, total, data, scratch, A[row + OP], A[row + MASK_LO], A[row + MASK_HI])
+    A[entry + ANSWER_GOT] += 1
+    A[entry + ANSWER_LEFT] -= 1
+    return total
+
+
+@outline
 def reduce_response(A, P, g, plane, row, tick):
-    """Add a response to the sum of its request; with the last one the result goes on."""
-    return tick
+    """Take a response of a load-reduce at the port of its requester. Returns when it has left the switch's input."""
+    index = A[row + AUX] - 1
+    entry = answer(g, index)
+    total = _accumulate(A, P, g, plane, row, entry)
+    last = A[entry + ANSWER_LEFT] == 0
+    if last:
+        _free_answer(A, g, index)
+    if A[entry + ANSWER_BUFFERED] == 0:
+        A[g + BYPASSED] += 1
+        left = occupy_port(A, P, g, plane, row, tick)
+        if last:
+            arrive(A, g, _result(A, g, row, total), gpu_cycle(P, left))
+        return left
+    A[g + REDUCED] += 1
+    start = max(tick, A[g + REDUCE_FREE + plane])
+    A[g + REDUCE_FREE + plane] = start + P[SWITCH_REDUCE_TICKS]
+    if last:
+        A[g + REDUCE_ENTRIES + plane] -= 1
+        forward(A, P, g, plane, _result(A, g, row, total), start + P[SWITCH_REDUCE_CYCLES] * TICKS)
+    return start

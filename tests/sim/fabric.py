@@ -11,10 +11,9 @@ from sim.hub import hub
 from sim.jit import entry, outline
 from sim.layout import GPU_WORDS, MACHINE_WORDS, gpu_base
 from sim.net import switch
-from sim.net.interface import OVERFLOW
 from sim.net.packet import ADDR, AUX, COUNT, DATA, KIND, MASK_HI, MASK_LO, OP, PACKET_WORDS, SRC, TAG, TARGETS, Packet
 from sim.raw import Arena, address_of
-from sim.state import GPUS, MEMORY
+from sim.state import FAULT, GPUS, MEMORY
 
 WINDOW, QUANTUM = 384, 128
 FULL = (1 << 128) - 1
@@ -131,6 +130,10 @@ class Fabric:
         """A word of a GPU's block."""
         return self.A[gpu_base(gpu) + offset + index]
 
+    def fault(self, gpu: int) -> int:
+        """Code of the GPU's fault, 0 for none."""
+        return self.field(gpu, FAULT)
+
     def send(self, gpu: int, t: int, kind: Packet, address: int, data: bytes = b"", mask: int = FULL, **more: int) -> None:
         """Have an SM of ``gpu`` send a packet at cycle ``t``: more = sm, tag, op, aux, targets."""
         self._sends[gpu].append((t, len(self._sends[gpu]), kind, address, data, mask, more))
@@ -177,7 +180,7 @@ class Fabric:
                 break
             self.window()
         assert self.idle(), "still busy"
-        assert not any(self.field(gpu, OVERFLOW) for gpu in range(self.gpus))
+        assert not any(self.fault(gpu) for gpu in range(self.gpus))
 
     def _send(self, gpu: int, t: int, _: int, kind: Packet, address: int, data: bytes, mask: int, more: dict) -> None:
         row = self._row

@@ -1,6 +1,7 @@
 """Latency and bandwidth of the network, cycle by cycle."""
 
-from fabric import FULL, Fabric, address
+from fabric import Fabric, address
+
 from sim.net.packet import Packet
 
 

@@ -6,9 +6,9 @@ nothing calls a library function. The number of lanes is the vector's: atomics u
 reductions of a memory line with as many as fit the line.
 """
 
-import struct
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 
 from . import floats
@@ -31,15 +31,16 @@ def width_of(t: str) -> int:
 def _constant_bits(number: Any, t: str) -> int:
     if t not in ("f16", "bf16", "f32", "f64"):
         return int(number) & (1 << width_of(t)) - 1
-    if t == "bf16":
-        raw = int.from_bytes(struct.pack("<f", number), "little")
-        return 0x7FFF if number != number else (raw + 0x7FFF + (raw >> 16 & 1)) >> 16
-    code = {"f16": "<e", "f32": "<f", "f64": "<d"}[t]
-    return int.from_bytes(struct.pack(code, number), "little")
+    with np.errstate(over="ignore"):
+        if t != "bf16":
+            width = width_of(t)
+            return int(np.asarray(number, f"f{width // 8}").view(f"u{width // 8}"))
+        raw = int(np.asarray(number, np.float32).view(np.uint32))
+    return floats.BF16_NAN if number != number else (raw + 0x7FFF + (raw >> 16 & 1)) >> 16
 
 
 class Value:
-    """One value per lane: ``v`` (LLVM vector) of type ``t`` (PTX name without the dot), written through builder ``b``."""
+    """One value per lane: LLVM vector ``v`` of type ``t`` (PTX name without the dot), written through builder ``b``."""
 
     __slots__ = ("b", "t", "v")
     __hash__ = None  # type: ignore[assignment]
@@ -214,10 +215,14 @@ class Value:
         return self._like(self.b.not_(self.v))
 
     def __lshift__(self, other: "Value") -> "Value":
-        return self._bitwise("shl", other)
+        return self._bitwise("shl", other._amount())
 
     def __rshift__(self, other: "Value") -> "Value":
-        return self._bitwise("ashr" if self._signed else "lshr", other)
+        return self._bitwise("ashr" if self._signed else "lshr", other._amount())
+
+    def _amount(self) -> "Value":
+        """A shift amount, modulo the width: LLVM gives no meaning to more."""
+        return self & self.const(width_of(self.t) - 1)
 
     # --- comparison and choice
     def _compare(self, sign: str, other: "Value") -> "Value":

@@ -1,7 +1,8 @@
 """Library functions that read, modify and write memory: atomics, and the reduction of a packet into a line of memory.
 
 ``fmt`` = AtomOp | ValType << 8; bit 12 (FLUSH): f32 addition flushes subnormal operands and results to zero, as atomics
-on global memory do (PTX ISA 9.0, 9.7.13.5). The operations are written over the lane algebra with as many lanes as needed.
+on global memory do (PTX ISA 9.0, 9.7.13.5). The operations are written over the lane algebra, with as many lanes as
+needed.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Words for writing LLVM IR over vectors of lanes: types, constants, loads and stores at an address, loops over lanes."""
+"""Words for writing LLVM IR over vectors of lanes: types, constants, memory at an address, loops over lanes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -154,7 +154,7 @@ def each_lane(b: Builder, mask: Any) -> Iterator[Any]:
 
 
 def dispatch(b: Builder, value: Any, cases: dict[int, Callable[[], Any]], default: int = 0) -> Any:
-    """``switch``: run the case that ``value`` selects, else ``default``'s word. Returns what the case returned (i64)."""
+    """``switch``: run the case that ``value`` selects. Returns what it returned (i64, or 0), else ``default``."""
     end = b.append_basic_block("end")
     other = b.append_basic_block("other")
     switch = b.switch(value, other)

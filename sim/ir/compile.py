@@ -8,7 +8,8 @@ from isa.instr import Kind, Op
 
 from .algebra import Value, element_type, width_of
 from .build import I32, I64, VOID, Builder, bits, lanes, load, load_slot, store_predicate, store_slot, vector
-from .objects import Cpu, host, load as load_functions
+from .objects import Cpu, host
+from .objects import load as load_functions
 
 POINTERS = 6
 """Operands of a lane operation, vectors counted by element."""
@@ -76,10 +77,11 @@ def compile_for(cpu: Cpu, names: list[str]) -> dict[str, int]:
 def compile_ops(names: list[str]) -> dict[str, int]:
     """Addresses of lane operations by ``Op.name``, compiled for this CPU unless this process has them.
 
-    Each is ``void f(i64 p0, …, i64 p5, i32 mask)``: addresses of the operands, destinations first, then sources, each in
-    the order of the text; a vector gives one address per element; constants that shape the code (``;immLut=150``) have
-    none. A register is 32 lanes of 32 or of 64 bits, 64-byte aligned; a type below 32 bits is in the low bits of its lane
-    and is written zero-extended. A predicate is one 32-bit word. Lanes that are not in ``mask`` keep their destination.
+    Each is ``void f(i64 p0, …, i64 p5, i32 mask)``: addresses of the operands, destinations first, then sources, each
+    in the order of the text; a vector gives one address per element; constants that shape the code (``;immLut=150``)
+    have none. A register is 32 lanes of 32 or of 64 bits, 64-byte aligned; a type below 32 bits is in the low bits of
+    its lane and is written zero-extended. A predicate is one 32-bit word. Lanes that are not in ``mask``
+    keep their destination.
     """
     missing = sorted({name for name in names if name not in _compiled})
     _compiled.update(compile_for(host(), missing))

@@ -1,8 +1,8 @@
 """Conversions between floating-point formats that never round twice.
 
 A value on its way to a narrower format passes through f32 with its last bit odd whenever something was cut off ("round
-to odd"); the final rounding then comes out as if it were the only one (Boldo & Melquiond, "Emulation of FMA and correctly
-rounded sums", IEEE TC 2008). Vectors of any length; f16 and bf16 travel as their bits in i16.
+to odd"); the final rounding then comes out as if it were the only one (Boldo & Melquiond, "Emulation of FMA and
+correctly rounded sums", IEEE TC 2008). Vectors of any length; f16 and bf16 travel as their bits in i16.
 """
 
 from typing import Any

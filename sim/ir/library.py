@@ -1,7 +1,7 @@
 """The library of compiled functions that the simulator's core calls through pointers.
 
-Each is ``i64 f(i64 a0, …, i64 a7)``; the first line of a function's documentation (in memory, lines, atomics, warp and
-tensor) lists the arguments it uses, the others are ignored. ``mask`` is a mask of lanes, bit l for lane l. Addresses are
+Each is ``i64 f(i64 a0, …, i64 a7)``; the documentation of a function (in memory, lines, atomics, warp and tensor)
+begins with the arguments it uses, the others are ignored. ``mask`` is a mask of lanes, bit l for lane l. Addresses are
 of the host unless said otherwise. A function that has nothing to tell returns 0.
 """
 

@@ -42,8 +42,8 @@ UNIT = 6
 
 
 def addresses(b: Builder, out: Any, rptr: Any, is64: Any, off: Any, wbytes: Any, mask: Any) -> Any:
-    """(out, rptr, is64, off, wbytes, mask): lane addresses, register + ``off``, to ``out[0..31]``; their unsigned minimum
-    and maximum over the lanes of ``mask`` to ``out[32]`` and ``out[33]`` (0 for an empty mask). Returns 1 if
+    """(out, rptr, is64, off, wbytes, mask): lane addresses, register + ``off``, to ``out[0..31]``; their unsigned
+    minimum and maximum over the lanes of ``mask`` to ``out[32]`` and ``out[33]`` (0 for an empty mask). Returns 1 if
     ``out[l] == out[0] + l * wbytes`` for all 32 lanes, else 0."""
     with b.if_else(nonzero(b, is64)) as (wide, narrow):
         with wide:

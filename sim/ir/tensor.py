@@ -90,7 +90,7 @@ def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
 
 def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:
     """(ptrs, out, delta, n, trans): load ``n`` (1, 2, 4) 8 x 8 matrices of 16-bit elements for a whole warp; row r of
-    matrix i is the 16 bytes at ``out[8i + r] + delta``. ``ptrs``: address of an i64 array of ``n`` register addresses."""
+    matrix i is the 16 bytes at ``out[8i + r] + delta``. ``ptrs``: address of an i64 array of ``n`` registers."""
     flip = b.trunc(trans, I1)
 
     def matrix(i: int) -> None:

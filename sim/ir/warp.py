@@ -87,9 +87,9 @@ def _source_lanes(b: Builder, mode: int, offset: Any, clamp: Any, segment: Any) 
 
 
 def shfl(b: Builder, dptr: Any, pptr: Any, aptr: Any, bptr: Any, cptr: Any, mode: Any, mask: Any) -> None:
-    """(dptr, pptr or 0, aptr, bptr, cptr, mode, mask): ``shfl.sync``; mode 0 up, 1 down, 2 bfly, 3 idx; all operands are
-    registers. The predicate tells whether the source was in range. Out of range, or from a lane that is not in ``mask``
-    (PTX: undefined), a lane gets its own value."""
+    """(dptr, pptr or 0, aptr, bptr, cptr, mode, mask): ``shfl.sync``; mode 0 up, 1 down, 2 bfly, 3 idx; all operands
+    are registers. The predicate tells whether the source was in range. Out of range, or from a lane that is not in
+    ``mask`` (PTX: undefined), a lane gets its own value."""
     permute = _permute_avx512 if b.avx512 else _permute_avx2
     offset, clamp = load_slot(b, bptr), load_slot(b, cptr)
     segment = b.and_(b.lshr(clamp, constant(I32, 8)), constant(I32, 31))

@@ -80,7 +80,7 @@ def test_every_number_is_there():
     assert line(text, "wait") == ["wait", "75.0%", "█" * 22, "600", "0.20"]
     assert line(text, "y ~ moe")[3:] == ["ok", "0.00125"]
     assert line(text, "z ~ moe")[3:] == ["FAILED", "2", "[bold]at", "3"]
-    assert "trace: out (123k records, 1000 kB)" in text
+    assert "trace: out (123k records, 1.00 MB)" in text
     assert "launch k" in section(text, "Host") and "let" not in section(text, "Host")
 
 
@@ -128,7 +128,7 @@ def test_missing_sections_are_no_error(empty):
 
 def test_units():
     assert [units.count(v) for v in (0, 7, 9999, 99_999, 999_999, 1.5e6, 2e12, None, 0.5)] == [
-        *("0", "7", "9999", "100k", "1000k", "1.50M", "2.00T", "-", "0.50"),
+        *("0", "7", "9999", "100k", "1.00M", "1.50M", "2.00T", "-", "0.50"),
     ]
     assert [units.size(v) for v in (12, 1500, 5e9)] == ["12 B", "1.50 kB", "5.00 GB"]
     assert [units.duration(v) for v in (12, 1500, 2.5e6, 3e9)] == ["12 ns", "1.50 µs", "2.50 ms", "3.00 s"]

@@ -46,7 +46,8 @@ assert _a.words <= DAM_BLOCK
 
 
 def add_region(A: Any, P: Any, g: int, base_address: int, row_bytes: int, rows: int) -> int:
-    """rowspMalloc on this GPU: write BaseAddr and RowSize, return the number of the region (low 16 bits of a MallocID)."""
+    """rowspMalloc on this GPU: write BaseAddr and RowSize, return the number of the region (low 16 bits of a
+    MallocID)."""
     from ..params import APT_ENTRIES
 
     region = int(A[g + REGIONS])

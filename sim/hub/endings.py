@@ -1,9 +1,9 @@
 """End of stores: how a GPU knows that everything a source meant to send has arrived.
 
 A source numbers its stores by generation; ``end`` closes a generation and tells every GPU how many bytes of it are on
-the way to that GPU (an EOS packet with the key of the ending). The receiver counts the bytes that were written, by source
-and generation. When all generations up to the one with the key are complete for every source, the ending is complete and
-the gates that wait for its key close (dam.py). So no store can be overtaken by its announcement.
+the way to that GPU (an EOS packet with the key of the ending). The receiver counts the bytes that were written, by
+source and generation. When all generations up to the one with the key are complete for every source, the ending is
+complete and the gates that wait for its key close (dam.py). So no store can be overtaken by its announcement.
 
 Assumption: MoE-Hub gives the consumer the expected number of acknowledgements; here the sources announce it.
 """

@@ -1,8 +1,8 @@
 """The hub of a GPU: what SMs send goes through the RPM to the links, what arrives goes to AAU, memory and DAM.
 
-All functions take ``g``, the base of the GPU's block. The core calls ``egress`` for every packet an SM sends and ``ingress``
-for every packet that arrives, in order of time, and ``advance`` to let the sending side run; ``flush`` and ``flushed`` for
-fences, ``end`` for the end of a source's stores, ``idle`` and ``next_event`` for skipping time.
+All functions take ``g``, the base of the GPU's block. The core calls ``egress`` for every packet an SM sends and
+``ingress`` for every packet that arrives, in order of time, and ``advance`` to let the sending side run; ``flush``
+and ``flushed`` for fences, ``end`` for the end of a source's stores, ``idle`` and ``next_event`` for skipping time.
 """
 
 from ..jit import inline, outline
@@ -53,7 +53,8 @@ def advance(A, P, g, gpu, until):
 
 @inline
 def can_accept(A, P, g):
-    """Whether SMs may go on sending. They must stop soon when this is false; nothing is dropped until the pool is full."""
+    """Whether SMs may go on sending. They must stop soon when this is false; nothing is dropped until the pool is
+    full."""
     return A[g + LIVE] < ROOM_ROWS and A[g + INPUT_COUNT] < P[HUB_INPUT_ROWS]
 
 
@@ -65,7 +66,8 @@ def packets_left(A, g, sm):
 
 @outline
 def flush(A, P, g, t):
-    """A system fence at cycle ``t``: what is buffered leaves as soon as possible. Returns the ticket for ``flushed``."""
+    """A system fence at cycle ``t``: what is buffered leaves as soon as possible. Returns the ticket for
+    ``flushed``."""
     rpm.flush(A, g, P[PLANES], t)
     return open_epoch(A, g)
 
@@ -104,8 +106,8 @@ def local_store(A, P, g, t, address, sectors, nbytes):
 
 @inline
 def _sent(A, g, ago):
-    """Packets sent in this window (0), which their destinations have yet to see, or in the one before (1), whose credits
-    are yet to be collected."""
+    """Packets sent in this window (0), which their destinations have yet to see, or in the one before (1), whose
+    credits are yet to be collected."""
     return A[outbox(g, A[g + EPOCH] + ago & 1) + OUT_COUNT]
 
 

@@ -1,9 +1,10 @@
 """Multicast objects: static ones (multimem, NVLS) and DySHARP's dynamic ones with their memory manager (section III-D).
 
-A dynamic object is addressed algebraically: ``AIdx = offset / bsize`` is the row of a virtual AllGather result, the same
-on every GPU; where that row lies on a GPU is found per expert in the AL table, ``address = VBase + LIdx * bsize + offset
-% bsize``. The first store of an AIdx allocates the expert's next layout block. Both stages share the mapping and have
-different VBases. The AL table (4 bytes per entry: valid bit, LIdx) lies in the GPU's memory; the AL TLB caches it.
+A dynamic object is addressed algebraically: ``AIdx = offset / bsize`` is the row of a virtual AllGather result, the
+same on every GPU; where that row lies on a GPU is found per expert in the AL table, ``address = VBase + LIdx * bsize
++ offset % bsize``. The first store of an AIdx allocates the expert's next layout block. Both stages share the mapping
+and have different VBases. The AL table (4 bytes per entry: valid bit, LIdx) lies in the GPU's memory; the AL TLB
+caches it.
 
 Assumptions: the TLB is fully associative and first in first out; a second miss of an entry waits for the first one's
 read (MSHR); at most ``multimem.outstanding_misses`` reads at a time; writing the table back is not waited for.
@@ -78,8 +79,8 @@ def add_object(
 ) -> None:
     """Make dynamic object ``index`` (region ``512 + index``) known to a GPU.
 
-    ``table``: address of ``4 * blocks * per_gpu`` zeroed bytes in this GPU's memory. ``bindings``: for each local expert
-    the addresses of its buffers for stage 0 and 1 and how many blocks they hold.
+    ``table``: address of ``4 * blocks * per_gpu`` zeroed bytes in this GPU's memory. ``bindings``: for each local
+    expert the addresses of its buffers for stage 0 and 1 and how many blocks they hold.
     """
     if block_bytes % 128 or block_bytes <= 0:
         raise ValueError(f"the block of a dynamic multicast object must be a multiple of 128 bytes, not {block_bytes}")

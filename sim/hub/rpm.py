@@ -1,9 +1,9 @@
 """Runtime Packet Manager: merges remote stores and decides in which order they leave (MoE-Hub section IV-B).
 
-One fully associative partition per peer. Key of an entry: the line address of a plain store, {MallocID, RowID, RowOffset
-line} of a row store. A store that hits an entry of the same priority is merged: its bytes and its byte mask are added.
-The scheduler goes round robin over the peers that have something ready; in a partition it takes full entries first, then
-those whose timer ran out; high priority before ``.nop``; smallest RowID first; oldest first.
+One fully associative partition per peer. Key of an entry: the line address of a plain store, {MallocID, RowID,
+RowOffset line} of a row store. A store that hits an entry of the same priority is merged: its bytes and its byte mask
+are added. The scheduler goes round robin over the peers that have something ready; in a partition it takes full
+entries first, then those whose timer ran out; high priority before ``.nop``; smallest RowID first; oldest first.
 
 Assumptions: the key includes the MallocID, because two experts of one GPU may be sent the same RowID; plain stores rank
 as RowID 0; entries flushed by a fence rank as full; stores of different end-of-store generations are not merged.

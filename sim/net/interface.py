@@ -1,9 +1,9 @@
 """State of a GPU's network interface at ``g + NET_BLOCK``, and its pool of packet rows.
 
-A packet lives in one row of its sender's pool from the moment the hub accepts it until its receiver has used it; queues
-hold row indices, and the receiver reads the row in place. The network keeps 64-byte order: nobody writes a row that is on
-the wire. GPUs run on different threads, so a row is reused only three windows after its credit came back, when its
-receiver must be done with it.
+A packet lives in one row of its sender's pool from the moment the hub accepts it until its receiver has used it;
+queues hold row indices, and the receiver reads the row in place. The network keeps 64-byte order: nobody writes a row
+that is on the wire. GPUs run on different threads, so a row is reused only three windows after its credit came back,
+when its receiver must be done with it.
 """
 
 from ..jit import inline, outline

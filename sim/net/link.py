@@ -1,9 +1,9 @@
 """The uplink of a GPU: credits, two virtual channel classes, serialisation.
 
-A plane's uplink sends one packet at a time. It takes turns between responses and requests, and among requests between the
-queue of plain requests and what the RPM offers. A packet leaves when the switch's input buffer has room for it (credits
-per class); its credit returns one hop after its last copy left the buffer. What was sent goes into the outbox of the
-window, which the switch ports of the destinations read in the next one (switch.py).
+A plane's uplink sends one packet at a time. It takes turns between responses and requests, and among requests between
+the queue of plain requests and what the RPM offers. A packet leaves when the switch's input buffer has room for it
+(credits per class); its credit returns one hop after its last copy left the buffer. What was sent goes into the
+outbox of the window, which the switch ports of the destinations read in the next one (switch.py).
 """
 
 from ..jit import inline, outline

@@ -3,9 +3,9 @@
 The first ``PACKET_WORDS`` words are the packet. A row that lives in a GPU's pool (pool.py) has eight more words, which
 only the queue it currently waits in uses.
 
-Wire format: 16-byte flits; a header flit, then data, at most 128 bytes (MoE-Hub section V; Pascal NVLink layout). Sizes
-follow the bytes counted on an H200's links: byte enables cost a flit, a response carries at least 32 bytes, an atomic has
-a second header flit, an acknowledgement is one flit.
+Wire format: 16-byte flits; a header flit, then data, at most 128 bytes (MoE-Hub section V; Pascal NVLink layout).
+Sizes follow the bytes counted on an H200's links: byte enables cost a flit, a response carries at least 32 bytes, an
+atomic has a second header flit, an acknowledgement is one flit.
 """
 
 from enum import IntEnum
@@ -47,11 +47,12 @@ REQUEST, RESPONSE = 0, 1
 # fmt: off
 (TIME, KIND, SRC, DST, ADDR, MASK_LO, MASK_HI, BYTES, FLITS, TAG, OP, AUX, COUNT, VC, SEQ, ORDER) = range(16)
 # fmt: on
-"""TIME: cycle at which it was handed over; on the wire, the tick its first flit left. ADDR: first byte of the 128-byte
-line, or the rowsp register with a line-aligned RowOffset. MASK: bytes of the line it carries or wants. BYTES: how many.
-TAG: ``sm << 16 | load entry``. OP: AtomOp | ValType << 8. AUX: swap value of CAS; 1 for .nop of ROWSP; bytes of EOS; answer
-entry of multicast requests. COUNT: number of targets. ORDER: fence epoch | store generation << 32. DST is meaningless for
-multicast requests, SRC, DST, BYTES, FLITS, VC, SEQ and ORDER are filled by the hub."""
+"""TIME: cycle at which it was handed over; on the wire, the tick its first flit left. ADDR: first byte of the
+128-byte line, or the rowsp register with a line-aligned RowOffset. MASK: bytes of the line it carries or wants.
+BYTES: how many. TAG: ``sm << 16 | load entry``. OP: AtomOp | ValType << 8. AUX: swap value of CAS; 1 for .nop of
+ROWSP; bytes of EOS; answer entry of multicast requests. COUNT: number of targets. ORDER: fence epoch | store
+generation << 32. DST is meaningless for multicast requests, SRC, DST, BYTES, FLITS, VC, SEQ and ORDER are filled by
+the hub."""
 TARGETS = 16
 """32 expert ids of 16 bits."""
 DATA = 24

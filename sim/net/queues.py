@@ -1,7 +1,7 @@
 """Queues of the hub and the network: binary heaps of (key, value) words, and lists threaded through packet rows.
 
-A heap is ``1 + 2 * capacity`` words: the number of entries, then key and value of each. Its owner knows the capacity and
-keeps to it. A list is two words, head and tail row. Zero words are empty queues.
+A heap is ``1 + 2 * capacity`` words: the number of entries, then key and value of each. Its owner knows the capacity
+and keeps to it. A list is two words, head and tail row. Zero words are empty queues.
 """
 
 from ..jit import inline, outline

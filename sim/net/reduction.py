@@ -1,10 +1,10 @@
 """Answers to multicast requests, combined in the switch port of the requester (NVLS; DySHARP section III-D).
 
-A multicast request takes an answer entry of its sender. Acknowledgements of its members are counted and the last one is
-forwarded; responses of a load-reduce are added up and one response with the result goes on. The sum occupies an entry of
-the port's reduction buffer from its first response to its last. Assumption: a reduction that finds the buffer full is
-not merged; its responses go on one by one and the hub of the requester adds them up, which costs link time only.
-Assumption: sums are formed in order of arrival at the switch.
+A multicast request takes an answer entry of its sender. Acknowledgements of its members are counted and the last one
+is forwarded; responses of a load-reduce are added up and one response with the result goes on. The sum occupies an
+entry of the port's reduction buffer from its first response to its last. Assumption: a reduction that finds the
+buffer full is not merged; its responses go on one by one and the hub of the requester adds them up, which costs link
+time only. Assumption: sums are formed in order of arrival at the switch.
 """
 
 from ..jit import inline, outline

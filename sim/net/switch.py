@@ -1,13 +1,13 @@
 """The switch as each GPU's output port sees it: merging, multicast, reduction, serialisation.
 
-``gather`` runs at the start of a window on the thread of the port's GPU. It merges what all GPUs sent to this port in the
-previous window in order of (arrival at the switch, source), gives each packet the port in that order, and puts it into
-the arrival heap of the GPU. That is exact: a packet sent in the window that starts now reaches the switch a hop later,
-after everything merged here. Assumption: the port serves in order of arrival, whatever the virtual channel.
+``gather`` runs at the start of a window on the thread of the port's GPU. It merges what all GPUs sent to this port in
+the previous window in order of (arrival at the switch, source), gives each packet the port in that order, and puts it
+into the arrival heap of the GPU. That is exact: a packet sent in the window that starts now reaches the switch a hop
+later, after everything merged here. Assumption: the port serves in order of arrival, whatever the virtual channel.
 
 Ownership: an outbox node belongs to its sender in the window it is written, in the next one to its destination, which
-writes when the copy left, and in the one after that to its sender again, which returns the credit. So credits are exact,
-multicast included, and no two threads touch a word in one window.
+writes when the copy left, and in the one after that to its sender again, which returns the credit. So credits are
+exact, multicast included, and no two threads touch a word in one window.
 """
 
 from ..jit import inline, outline
@@ -60,8 +60,8 @@ def _serve_port(A, P, g, gpu, plane):
 
 @outline
 def gather(A, P, gpu, begin, end):
-    """Start window ``[begin, end)`` of a GPU: return credits, free rows, and take in what was sent to it in the previous
-    window. All of that arrives at ``end`` or later."""
+    """Start window ``[begin, end)`` of a GPU: return credits, free rows, and take in what was sent to it in the
+    previous window. All of that arrives at ``end`` or later."""
     g = gpu_base(gpu)
     A[g + EPOCH] += 1
     collect_credits(A, P, g, A[GPUS])

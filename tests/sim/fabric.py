@@ -8,6 +8,8 @@ import numpy as np
 import sim.params as params
 from sim.addresses import gpu_address
 from sim.hub import hub
+from sim.hub.order import RECORD_ADDRESS, RECORD_COUNT, RECORD_ROOM
+from sim.ir.library import library
 from sim.jit import entry, outline
 from sim.layout import GPU_WORDS, MACHINE_WORDS, gpu_base
 from sim.net import switch
@@ -19,12 +21,13 @@ WINDOW, QUANTUM = 384, 128
 FULL = (1 << 128) - 1
 RESULT_WORDS = 32
 RESULTS = 4096
+RECORDS = 1 << 16
 DEFAULTS = {
     "HOP": 400, "PLANES": 1, "FLIT_TICKS": 1024, "REQUEST_TICKS": 0, "CREDIT_FLITS": 2048, "SWITCH_REDUCE_CYCLES": 1,
     "SWITCH_REDUCE_TICKS": 0, "SWITCH_REDUCE_ENTRIES": 400, "HUB_LOCAL_CYCLES": 20, "HUB_INPUT_ROWS": 4096,
-    "RPM_ENABLED": 1, "RPM_ENTRIES": 128, "RPM_TIMER": 256, "RPM_PEER_FLITS": 0, "RAT_ENTRIES": 8192, "RAT_CYCLES": 2,
-    "RAT_BANKS": 16, "APT_ENTRIES": 256, "DAM_CYCLES": 100, "DAM_INTERVAL": 0, "AL_TLB_ENTRIES": 512, "AL_TLB_CYCLES": 2,
-    "AL_TLB_MISSES": 16, "TRACE_PACKETS": 0, "L2_CYCLES": 280, "L2_REQUEST_CYCLES": 80, "L2_SLICES": 96,
+    "RPM_ENABLED": 1, "RPM_ENTRIES": 128, "RPM_TIMER": 256, "RPM_PEER_FLITS": 0, "RAT_ENTRIES": 8192,
+    "RAT_CYCLES": 2, "RAT_BANKS": 16, "APT_ENTRIES": 256, "DAM_CYCLES": 100, "DAM_INTERVAL": 0, "AL_TLB_ENTRIES": 512,
+    "AL_TLB_CYCLES": 2, "AL_TLB_MISSES": 16, "TRACE_PACKETS": 1, "L2_CYCLES": 280, "L2_REQUEST_CYCLES": 80, "L2_SLICES": 96,
     "L2_LINES": 1 << 14, "L2_WAYS": 16, "L2_SECTOR_TICKS": 64, "L2_WRITE_TICKS": 64, "L2_ATOMIC_TICKS": 64,
     "L2_ATOMIC_CYCLES": 450, "HBM_CYCLES": 660, "HBM_CHANNELS": 80, "HBM_SECTOR_TICKS": 500, "WINDOW_CYCLES": WINDOW,
 }  # fmt: skip
@@ -35,6 +38,8 @@ def parameters(**changes: int) -> Arena:
     p = Arena(len(params.PARAMS))
     for name, value in {**DEFAULTS, **changes}.items():
         p[getattr(params, name)] = value
+    for name in ("atom_one", "reduce_bytes"):
+        p[getattr(params, f"FN_{name.upper()}")] = library()[name]
     return p
 
 
@@ -101,6 +106,23 @@ class Reply(NamedTuple):
     data: bytes
 
 
+class Record(NamedTuple):
+    """A packet record (traces/records.py)."""
+
+    sent: int
+    arrived: int
+    src: int
+    dst: int
+    kind: int
+    vc: int
+    flits: int
+    address: int
+    nbytes: int
+    waited: int
+    tag: int
+    seq: int
+
+
 class Fabric:
     """``gpus`` GPUs with ``memory`` bytes each, at cycle 0."""
 
@@ -116,6 +138,10 @@ class Fabric:
         self._results = [Arena(1 + RESULTS * RESULT_WORDS) for _ in range(gpus)]
         for gpu, arena in enumerate(self._memories):
             self.A[gpu_base(gpu) + MEMORY] = arena.address
+        self._rings = [Arena(8 * RECORDS) for _ in range(gpus)]
+        for gpu, ring in enumerate(self._rings):
+            self.A[gpu_base(gpu) + RECORD_ADDRESS] = ring.address
+            self.A[gpu_base(gpu) + RECORD_ROOM] = RECORDS
         self.replies: list[list[Reply]] = [[] for _ in range(gpus)]
         self._sends: list[list[tuple]] = [[] for _ in range(gpus)]
 
@@ -130,11 +156,20 @@ class Fabric:
         """A word of a GPU's block."""
         return self.A[gpu_base(gpu) + offset + index]
 
+    def records(self, gpu: int, kind: int = 0) -> list[Record]:
+        """Packets that arrived at a GPU so far, in order; of one kind, or all."""
+        words = self._rings[gpu].words[: 8 * self.field(gpu, RECORD_COUNT)].reshape(-1, 8).tolist()
+        split = ((x[2] & 255, x[2] >> 8 & 255, x[2] >> 16 & 255, x[2] >> 24 & 255, x[2] >> 32) for x in words)
+        rows = [Record(*x[:2], *fields, *x[3:]) for x, fields in zip(words, split, strict=True)]
+        return [r for r in rows if kind in (0, r.kind)]
+
     def fault(self, gpu: int) -> int:
         """Code of the GPU's fault, 0 for none."""
         return self.field(gpu, FAULT)
 
-    def send(self, gpu: int, t: int, kind: Packet, address: int, data: bytes = b"", mask: int = FULL, **more: int) -> None:
+    def send(
+        self, gpu: int, t: int, kind: Packet, address: int, data: bytes = b"", mask: int = FULL, **more: object
+    ) -> None:
         """Have an SM of ``gpu`` send a packet at cycle ``t``: more = sm, tag, op, aux, targets."""
         self._sends[gpu].append((t, len(self._sends[gpu]), kind, address, data, mask, more))
 

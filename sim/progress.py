@@ -1,0 +1,79 @@
+"""How far a run is: a bar on a terminal, a plain line every few seconds elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, TextIO
+
+PLAIN_SECONDS = 5.0
+"""Between two lines where there is no terminal."""
+FIRST_SECONDS = 1.0
+"""Runs shorter than this show nothing."""
+
+
+class Progress:
+    """Shows what `update` is told. A context manager: leaving it removes the bar."""
+
+    def __init__(self, file: TextIO | None = None, quiet: bool = False) -> None:
+        self.file = file or sys.stderr
+        self.quiet = quiet
+        self._start = self._last = time.perf_counter()
+        self._shown = -PLAIN_SECONDS
+        self._instructions = 0
+        self._rate = 0.0
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def update(self, cycles: int, instructions: int, done: float | None = None, what: str = "") -> None:
+        """Tell where the machine is: cycles and warp instructions so far, ``done`` the share of the work if known."""
+        now = time.perf_counter()
+        elapsed = now - self._start
+        if now > self._last and instructions > self._instructions:
+            rate = (instructions - self._instructions) / (now - self._last)
+            self._rate = rate if not self._rate else 0.7 * self._rate + 0.3 * rate
+            self._last, self._instructions = now, instructions
+        if self.quiet or elapsed < FIRST_SECONDS:
+            return
+        text = f"{cycles:,} cycles, {instructions / 1e6:.1f} M instr. ({self._rate / 1e6:.2f} M/s)"
+        if self.file.isatty():
+            self._draw(f"{what} {text}".strip(), done)
+        elif elapsed - self._shown >= PLAIN_SECONDS:
+            self._shown = elapsed
+            self.file.write(f"simasm: {elapsed:.0f} s: {what} {text}{_left(elapsed, done)}\n".replace("  ", " "))
+            self.file.flush()
+
+    def print(self, line: str, file: TextIO) -> None:
+        """Print a line above the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        print(line, file=file, flush=True)
+
+    def _draw(self, text: str, done: float | None) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            columns = (SpinnerColumn(), BarColumn(24), TextColumn("{task.description}"), TimeElapsedColumn())
+            console = Console(file=self.file)
+            self._bar = Bar(*columns, TextColumn("left"), TimeRemainingColumn(), console=console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(text, total=None)
+        self._bar.update(self._task, description=text, total=None if done is None else 1.0, completed=done or 0.0)
+
+
+def _left(elapsed: float, done: float | None) -> str:
+    """The time the rest will take, if the work was even."""
+    if not done:
+        return ""
+    return f", {100 * done:.0f}%, {elapsed * (1 - done) / done:.0f} s left"

@@ -1,0 +1,398 @@
+"""simasm: assemble programs in a superset of PTX and simulate them on 1 to 64 GPUs. Python API and command line.
+
+    import simasm
+
+    result = simasm.run("programs/vecadd.s", gpus=2, defines={"n": 4096})
+    result.ok, result.stats["cycles"], result.machine
+
+`run` does what ``simasm run`` does; `assemble`, `Machine` and the machine's methods are the pieces it is made of. This
+is the only module that imports everything; slow imports are inside functions, so that help and messages come at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sim.command_line import CHECK, INTERRUPTED, OK, PRESET, USAGE, UsageError, did_you_mean, pairs, parse, report, say
+
+if TYPE_CHECKING:
+    from isa.image import Image
+
+__all__ = ["Machine", "Result", "assemble", "disassemble", "main", "run"]
+
+ROOT = Path(__file__).resolve().parent
+SCHEMA = 1
+"""Version of the JSON that ``run --json`` prints."""
+
+# --- Python API
+
+
+def assemble(source: str | Path, defines: Mapping[str, Any] | None = None) -> Image:
+    """Assemble a file, or the text of a program if ``source`` has more than one line; or load an assembled Image.
+
+    ``defines`` override ``.set`` names of the program. Raises ``assembler.AssemblyError`` with all errors of the
+    source, `UsageError` if there is no such file.
+    """
+    from assembler import assemble as assemble_source
+
+    if isinstance(source, str) and "\n" in source:
+        return assemble_source(source, defines=dict(defines or {}))
+    path = _existing(source)
+    if path.read_bytes()[:2] == b"PK":
+        from isa.image import load
+
+        return load(path)
+    return assemble_source(path, defines=dict(defines or {}))
+
+
+def disassemble(image: Image) -> str:
+    """Text of an Image with physical registers; assembling it gives the same Image."""
+    from assembler import disassemble as to_text
+
+    return to_text(image)
+
+
+def Machine(
+    image: Image,
+    preset: str = PRESET,
+    settings: Mapping[str, Any] | None = None,
+    gpus: int = 1,
+    seed: int = 0,
+    threads: int | None = None,
+    trace: Any = None,
+    functional: bool = False,
+) -> Any:
+    """A machine of ``gpus`` GPUs with the program loaded: a ``sim.machine.Machine``.
+
+    ``settings`` override keys of the preset (``{"nvlink.link_gbps": 25}``). ``threads``: default all cores; results do
+    not depend on it. ``functional``: no timing. Raises ``sim.config.ConfigError`` for unknown presets and keys.
+    """
+    from sim import config
+    from sim.machine import Machine as Simulated
+
+    loaded = config.load(preset, dict(settings or {}))
+    workers = min(threads or len(os.sched_getaffinity(0)), gpus)
+    return Simulated(image, loaded, gpus, seed=seed, trace=trace, threads=workers, functional=functional)
+
+
+@dataclass
+class Result:
+    """What a run gave: ``stats`` (the keys of traces/README.md), ``checks`` (name, ok, max_error), and the machine."""
+
+    machine: Any
+    stats: dict[str, Any]
+    checks: list[dict[str, Any]]
+
+    @property
+    def ok(self) -> bool:
+        """True if every check of the program passed."""
+        return all(check["ok"] for check in self.checks)
+
+    def json(self) -> dict[str, Any]:
+        """What ``simasm run --json`` prints; ``schema`` changes when a name does."""
+        keys = ("cycles", "instructions", "wall_s", "memory_hash", "stats_hash", "trace")
+        checks = [{key: check.get(key) for key in ("name", "ok", "max_error")} for check in self.checks]
+        return {"schema": SCHEMA, "checks": checks, **{key: self.stats.get(key) for key in keys}}
+
+
+def run(
+    source: str | Path | Image,
+    gpus: int = 1,
+    preset: str = PRESET,
+    settings: Mapping[str, Any] | None = None,
+    defines: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    trace: str | Path | None = None,
+    functional: bool = False,
+    host: str | None = None,
+    max_cycles: int | None = None,
+    progress: Callable[..., None] | None = None,
+    output: Callable[[str], None] = print,
+) -> Result:
+    """Assemble a program and do what its ``.host`` block (the one called ``host``) says.
+
+    ``trace``: a directory, or filters (``"gpu=0,cycles=1000:5000"``), or both with a comma; None records nothing.
+    ``output`` gets the lines the program prints. Raises what `assemble` and `Machine` do, ``HostError``,
+    ``MachineFault``, ``Deadlock`` and ``LimitReached``; a trace is kept in every case.
+    """
+    start = time.perf_counter()
+    image = assemble(source, defines) if isinstance(source, str | Path) else source
+    program = _host_block(image, host)
+    from sim.host import run_host
+
+    name = Path(image.files[0]).stem if image.files else "program"
+    with _recorder(trace, image, name, seed) as writer:
+        machine = Machine(image, preset, settings, gpus, seed, threads, writer, functional)
+        checks = run_host(
+            machine, program, dict(defines or {}), progress=progress, output=output, max_cycles=max_cycles
+        )
+        stats = {**machine.stats(), "checks": checks, "wall_s": time.perf_counter() - start}
+    return Result(machine, stats, checks)
+
+
+def _existing(path: str | Path) -> Path:
+    """The path, if there is such a file; else an error that names a similar one."""
+    found = Path(path)
+    if found.is_file():
+        return found
+    if found.is_dir():
+        raise UsageError(f"{found}: is a directory, not a program")
+    folder = found.parent if found.parent.is_dir() else None
+    names = [other.name for other in folder.iterdir()] if folder else []
+    raise UsageError(f"{found}: no such file{did_you_mean(found.name, names)}")
+
+
+def _host_block(image: Image, name: str | None) -> dict[str, Any]:
+    """The host program to run."""
+    if image.host is None:
+        kernels = ", ".join(f"`{kernel.name}`" for kernel in image.kernels) or "none"
+        raise UsageError(
+            f"{image.files[0]}: there is no .host block, so nothing says which kernel to launch, on what data\n"
+            f"  kernels in this file: {kernels}\n"
+            "  add one, for example\n"
+            "    .host main {\n"
+            "        buffer x : u32[1024] = iota;\n"
+            "        launch my_kernel on all grid(8) block(128) (x, 1024);\n"
+            "        sync;\n"
+            "    }\n"
+            "  programs/README.md has the statements; `simasm check FILE` only looks for errors"
+        )
+    found = image.host.get("name")
+    if name and found != name:
+        raise UsageError(f"{image.files[0]}: no .host block called `{name}`; there is `{found}`")
+    return image.host
+
+
+@contextmanager
+def _recorder(trace: str | Path | None, image: Image, name: str, seed: int) -> Iterator[Any]:
+    """A trace writer for `run`, closed in every case; None if nothing is recorded."""
+    if trace is None:
+        yield None
+        return
+    from traces.capture import parse_capture
+    from traces.writer import TraceWriter
+
+    pieces = str(trace).split(",")
+    directory = Path(pieces.pop(0)) if pieces[0] and "=" not in pieces[0] else Path("out") / f"{name}.trace"
+    meta = {"program": image.files[0] if image.files else name, "seed": seed, "isa_digest": image.isa_digest}
+    yield TraceWriter(directory, meta, parse_capture(",".join(pieces)))
+
+
+# --- command line
+
+
+def _run(options: Any) -> int:
+    from sim.progress import Progress
+    from traces.summary import print_summary
+
+    text = sys.stderr if options.json else sys.stdout
+    trace = _trace_option(options)
+    with Progress(sys.stderr, quiet=options.quiet) as progress:
+        result = run(
+            options.file,
+            gpus=options.gpus,
+            preset=options.preset,
+            settings=pairs(options.set, "--set"),
+            defines=pairs(options.define, "-D"),
+            seed=options.seed,
+            threads=options.threads,
+            trace=trace,
+            functional=options.functional,
+            host=options.host,
+            max_cycles=options.max_cycles,
+            progress=progress.update,
+            output=lambda line: progress.print(line, text),
+        )
+    if options.json:
+        print(json.dumps(result.json()))
+    elif not options.quiet:
+        print_summary(result.stats, sys.stdout)
+    for check in result.checks:
+        if not check["ok"]:
+            say(f"check failed: {check['name']}" + (f": {check['detail']}" if check.get("detail") else ""))
+    return OK if result.ok else CHECK
+
+
+def _trace_option(options: Any) -> str | None:
+    """The value of --trace; ``--trace FILE`` with nothing after it means the program, not a directory."""
+    if options.file is None and options.trace and Path(options.trace).is_file():
+        options.file, options.trace = options.trace, ""
+    if options.file is None:
+        raise UsageError("run: which program? simasm FILE [options]")
+    trace: str | None = options.trace
+    return trace
+
+
+def _asm(options: Any) -> int:
+    if options.emit_ptx:
+        from assembler import emit_ptx
+
+        _write(options.output or "-", emit_ptx(_existing(options.file), defines=pairs(options.define, "-D")))
+        return OK
+    from isa.image import save
+
+    image = assemble(options.file, pairs(options.define, "-D"))
+    output = Path(options.output or Path("out") / f"{Path(options.file).stem}.npz")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    save(image, output)
+    for line in _resources(image):
+        print(line)
+    print(f"{options.file}: {len(image)} instructions -> {output}")
+    return OK
+
+
+def _resources(image: Image) -> Iterator[str]:
+    """What each kernel uses, one line a kernel."""
+    for kernel in image.kernels:
+        yield (
+            f"{kernel.name}: {kernel.end - kernel.entry} instructions, {kernel.nregs} registers, "
+            f"{kernel.npreds} predicates, {kernel.shared_bytes} bytes shared, {kernel.local_bytes} bytes local, "
+            f"{kernel.param_bytes} bytes parameters"
+        )
+
+
+def _write(output: str, text: str) -> None:
+    if output == "-":
+        sys.stdout.write(text)
+    else:
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        Path(output).write_text(text, encoding="utf-8")
+
+
+def _dis(options: Any) -> int:
+    _write(options.output, disassemble(assemble(options.file, pairs(options.define, "-D"))))
+    return OK
+
+
+def _check(options: Any) -> int:
+    code = OK
+    for file in options.files:
+        try:
+            image = assemble(file, pairs(options.define, "-D"))
+        except Exception as error:  # every file is looked at; what is not the user's is raised again
+            code = max(code, report(error))
+        else:
+            print(f"{file}: ok, {len(image.kernels)} kernels, {len(image)} instructions")
+    return code
+
+
+def _trace(options: Any) -> int:
+    from traces import diff, listing, output, read, stalls
+
+    if options.stalls or options.diff:
+        with read.open_trace(options.directory) as trace:
+            if options.stalls:
+                output.print_table(stalls.breakdown(trace), sys.stdout, options.form)
+                return OK
+            with read.open_trace(options.diff) as other:
+                found = diff.first_divergence(trace, other)
+        print(found or "the traces are the same")
+        return CHECK if found else OK
+    limit = options.limit or None
+    listing.show(options.directory, sys.stdout, ",".join(options.filters), options.sql, options.form, limit)
+    return OK
+
+
+def _isa(options: Any) -> int:
+    from isa.table import CHAPTERS, MNEMONICS, ROWS
+
+    if options.action == "show":
+        if options.name not in MNEMONICS:
+            raise UsageError(f"isa show: no instruction `{options.name}`{did_you_mean(options.name, MNEMONICS)}")
+        print("\n\n".join(map(_row_text, MNEMONICS[options.name])))
+        return OK
+    chapters = {chapter.__name__.rpartition(".")[2]: chapter for chapter in CHAPTERS}
+    if options.name and options.name not in chapters:
+        known = ", ".join(chapters)
+        raise UsageError(
+            f"isa list: no chapter `{options.name}`{did_you_mean(options.name, chapters)}; there are {known}"
+        )
+    for row in chapters[options.name].ROWS if options.name else ROWS:
+        print(f"{row.syntax:64}  {row.meaning.partition('. ')[0]}")
+    return OK
+
+
+def _row_text(row: Any) -> str:
+    """A row of the instruction table, for reading."""
+    lines = [
+        row.syntax,
+        *(f"    .{name:8} {' '.join('.' + value for value in values)}" for name, values in row.slots.items()),
+    ]
+    target = f"; needs .target {row.target}" if row.target else ""
+    return "\n".join([*lines, f"  {row.meaning}", f"  [{row.source}; latency class {row.latency}{target}]"])
+
+
+def _config(options: Any) -> int:
+    from sim import config
+
+    if options.action == "presets":
+        print("\n".join(config.presets()))
+        return OK
+    loaded = config.load(options.preset, pairs(options.set, "--set"))
+    for key, value, unit, source in loaded.rows():
+        print(f"{key:36} {value!s:>14} {unit:8} {source}")
+    return OK
+
+
+def _doctor(options: Any) -> int:
+    from sim.doctor import findings
+
+    bad = 0
+    for ok, what in findings(ROOT):
+        print(f"{'ok ' if ok else 'BAD'} {what}")
+        bad += not ok
+    return USAGE if bad else OK
+
+
+def _test(options: Any) -> int:
+    try:
+        import pytest
+    except ImportError:
+        raise UsageError(
+            "test: pytest is not installed here; use `./simasm test`, or pip install -e '.[test]'"
+        ) from None
+    os.chdir(ROOT)
+    return int(pytest.main(options.pytest))
+
+
+COMMANDS: dict[str, Callable[[Any], int]] = {
+    "run": _run,
+    "asm": _asm,
+    "dis": _dis,
+    "check": _check,
+    "trace": _trace,
+    "isa": _isa,
+    "config": _config,
+    "doctor": _doctor,
+    "test": _test,
+}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code. Users never see a traceback."""
+    try:
+        options = parse(sys.argv[1:] if words is None else words)
+        code = COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        return report(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -22,6 +22,7 @@ from .build import (
     load,
     load_slot,
     shuffle,
+    splat,
     store,
     undefined,
     vector,
@@ -39,33 +40,61 @@ def _pick(b: Builder, x: Any, picks: Any) -> Any:
     return shuffle(b, x, undefined(x.type), picks)
 
 
-def _elements(b: Builder, address: Any, widen: Callable[..., Any]) -> Any:
-    """A register of pairs as 64 f32: an 8 x 8 matrix, row after row."""
-    return widen(b, b.bitcast(load_slot(b, address), vector(I16, _PAIRS)))
+def _elements(b: Builder, address: Any, widen: Callable[..., Any], picks: Any = range(_PAIRS)) -> Any:
+    """A register of pairs, an 8 x 8 matrix row after row, as 64 f32 in the order ``picks``."""
+    return widen(b, _pick(b, b.bitcast(load_slot(b, address), vector(I16, _PAIRS)), picks))
 
 
-def _multiply(b: Builder, a: list[Any], columns: list[Any], sums: list[Any]) -> None:
-    """Add A (16 x 16, four 8 x 8 registers) times B (two 8 x 8 registers, k-major) to the two halves of ``sums``."""
-    for k in range(16):
-        at, i = divmod(k, 8)
-        row_of_b = _pick(b, columns[at], [i * 8 + n % 8 for n in range(_PAIRS)])
-        for half in range(2):
-            column_of_a = _pick(b, a[2 * at + half], [n // 8 * 8 + i for n in range(_PAIRS)])
-            sums[half] = intrinsic(b, "fma", sums[half].type, [column_of_a, row_of_b, sums[half]], sums[half].type)
+def _multiply(b: Builder, rows_of_a: Any, rows_of_b: Any, sums: list[Any]) -> list[Any]:
+    """Add 8 rows of A times B to 8 rows of sums. A is in memory as two 8 x 8 matrices 512 bytes apart, B as 16 rows.
+
+    A loop, so that elements of A are broadcast by loads and not by shuffles, which have one port on most CPUs.
+    """
+    before, loop, after = b.block, b.append_basic_block("k"), b.append_basic_block("done")
+    b.branch(loop)
+    b.position_at_end(loop)
+    k = b.phi(I64)
+    totals = [b.phi(vector(F32, 8)) for _ in sums]
+    row_of_b = load(b, lane_of(b, rows_of_b, k, 32), vector(F32, 8), 32)
+    half = b.shl(b.and_(k, word(8)), word(6))
+    column = b.add(rows_of_a, b.add(half, b.shl(b.and_(k, word(7)), word(2))))
+    added = []
+    for row, total in enumerate(totals):
+        element = splat(b, load(b, b.add(column, word(32 * row)), F32, 4), 8)
+        added.append(intrinsic(b, "fma", total.type, [element, row_of_b, total], total.type))
+    next_k = b.add(k, word(1))
+    for phi, first, again in zip([k, *totals], [word(0), *sums], [next_k, *added], strict=True):
+        phi.add_incoming(first, before)
+        phi.add_incoming(again, loop)
+    b.cbranch(b.icmp_unsigned("<", next_k, word(16)), loop, after)
+    b.position_at_end(after)
+    return added
 
 
 def _load_sums(b: Builder, pointers: list[Any], is_single: bool) -> list[Any]:
-    if not is_single:
-        return [_elements(b, p, floats.half_to_single) for p in pointers]
-    parts = [load_slot(b, p, F32) for p in pointers]
-    return [shuffle(b, parts[i], parts[i + 1], _INTERLEAVED) for i in (0, 2)]
-
-
-def _store_sums(b: Builder, sums: list[Any], pointers: list[Any], is_single: bool) -> None:
+    """Rows of the accumulator."""
     if is_single:
-        values = [_pick(b, half, picks) for half in sums for picks in (_EVEN, _ODD)]
+        parts = [load_slot(b, p, F32) for p in pointers]
+        halves = [shuffle(b, parts[i], parts[i + 1], _INTERLEAVED) for i in (0, 2)]
     else:
-        values = [b.bitcast(floats.single_to_half(b, half), vector(I32)) for half in sums]
+        halves = [_elements(b, p, floats.half_to_single) for p in pointers]
+    return [_pick(b, half, range(at, at + 8)) for half in halves for at in range(0, _PAIRS, 8)]
+
+
+def _join(b: Builder, rows: list[Any]) -> Any:
+    """Equal vectors one after another."""
+    while len(rows) > 1:
+        count = 2 * rows[0].type.count
+        rows = [shuffle(b, x, y, range(count)) for x, y in zip(rows[::2], rows[1::2], strict=True)]
+    return rows[0]
+
+
+def _store_sums(b: Builder, rows: list[Any], pointers: list[Any], is_single: bool) -> None:
+    halves = [_join(b, rows[:8]), _join(b, rows[8:])]
+    if is_single:
+        values = [_pick(b, half, picks) for half in halves for picks in (_EVEN, _ODD)]
+    else:
+        values = [b.bitcast(floats.single_to_half(b, half), vector(I32)) for half in halves]
     for value, p in zip(values, pointers, strict=True):
         store(b, value, p, 64)
 
@@ -74,14 +103,21 @@ def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
     """(ptrs, fmt): ``mma.sync.aligned.m16n8k16.row.col`` for a whole warp. ``ptrs``: address of an i64 array with the
     addresses of the operand registers in PTX order (d, a, b, c). fmt 0: f32 sums, f16 factors; 1: f32 sums, bf16
     factors; 2: f16 sums (two registers), f16 factors; they are rounded once, at the end."""
+    scratch = b.alloca(vector(F32, _PAIRS), size=6)
+    scratch.align = 64
+    rows_of_a = b.ptrtoint(scratch, I64)
+    rows_of_b = b.add(rows_of_a, word(4 * 4 * _PAIRS))
 
     def case(widen: Callable[..., Any], is_single: bool) -> None:
         n = 4 if is_single else 2
         p = [load(b, b.add(ptrs, word(8 * i)), I64, 8) for i in range(2 * n + 6)]
         sums = _load_sums(b, p[n + 6 :], is_single)
-        factors = [_elements(b, address, widen) for address in p[n : n + 6]]
-        columns = [_pick(b, x, _TRANSPOSED) for x in factors[4:]]
-        _multiply(b, factors[:4], columns, sums)
+        for i, address in enumerate(p[n : n + 6]):
+            factor = _elements(b, address, widen, range(_PAIRS) if i < 4 else _TRANSPOSED)
+            store(b, factor, b.add(rows_of_a, word(4 * _PAIRS * i)), 64)
+        for half in range(2):
+            part = slice(8 * half, 8 * half + 8)
+            sums[part] = _multiply(b, b.add(rows_of_a, word(4 * _PAIRS * half)), rows_of_b, sums[part])
         _store_sums(b, sums, p[:n], is_single)
 
     cases = [(floats.half_to_single, True), (floats.brain_to_single, True), (floats.half_to_single, False)]
@@ -98,10 +134,8 @@ def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) ->
         for r in range(8):
             row_at = b.add(load(b, lane_of(b, out, word(8 * i + r), 8), I64, 8), delta)
             rows.append(load(b, row_at, vector(I16, 8), 1))
-        while len(rows) > 1:
-            count = 2 * rows[0].type.count
-            rows = [shuffle(b, x, y, range(count)) for x, y in zip(rows[::2], rows[1::2], strict=True)]
-        value = b.select(flip, _pick(b, rows[0], _TRANSPOSED), rows[0])
+        whole = _join(b, rows)
+        value = b.select(flip, _pick(b, whole, _TRANSPOSED), whole)
         store(b, b.bitcast(value, vector(I32)), load(b, b.add(ptrs, word(8 * i)), I64, 8), 64)
 
     def matrices(count: int) -> None:

@@ -18,9 +18,9 @@ def rng() -> np.random.Generator:
 @pytest.fixture(params=["host", "portable"])
 def functions(request):
     """The library, for this CPU and for the least CPU supported."""
+    from native import Functions
+
     from sim.ir.library import load_library
     from sim.ir.objects import PORTABLE, host
-
-    from native import Functions
 
     return Functions(load_library(host() if request.param == "host" else PORTABLE))

@@ -75,12 +75,12 @@ def Machine(
     ``settings`` override keys of the preset (``{"nvlink.link_gbps": 25}``). ``threads``: default all cores; results do
     not depend on it. ``functional``: no timing. Raises ``sim.config.ConfigError`` for unknown presets and keys.
     """
-    from sim import config
+    from sim.config import Config
     from sim.machine import Machine as Simulated
 
-    loaded = config.load(preset, dict(settings or {}))
+    config = Config.load(preset, [f"{key}={value}" for key, value in (settings or {}).items()])
     workers = min(threads or len(os.sched_getaffinity(0)), gpus)
-    return Simulated(image, loaded, gpus, seed=seed, trace=trace, threads=workers, functional=functional)
+    return Simulated(image, config, gpus=gpus, seed=seed, trace=trace, threads=workers, functional=functional)
 
 
 @dataclass
@@ -332,14 +332,14 @@ def _row_text(row: Any) -> str:
 
 
 def _config(options: Any) -> int:
-    from sim import config
+    from sim.config import Config, preset_names
 
     if options.action == "presets":
-        print("\n".join(config.presets()))
+        print("\n".join(preset_names()))
         return OK
-    loaded = config.load(options.preset, pairs(options.set, "--set"))
-    for key, value, unit, source in loaded.rows():
-        print(f"{key:36} {value!s:>14} {unit:8} {source}")
+    settings = Config.load(options.preset, options.set).show()
+    for key, value, unit, source in settings:
+        print(f"{key:36} {value!s:>14} {unit:12} {source}".rstrip())
     return OK
 
 

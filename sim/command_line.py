@@ -14,22 +14,16 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 PRESET = "h200"
-OK, SOURCE, USAGE, CHECK, DEADLOCK, TRAP, LIMIT, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 70, 130
+OK, SOURCE, USAGE, CHECK, TRAP, LIMIT, BUG, INTERRUPTED = 0, 1, 2, 3, 5, 6, 70, 130
 EXIT_CODES = """exit codes: 0 fine, 1 errors in the source, 2 wrong usage, 3 a check of the program failed, 4 deadlock,
 5 trap (bad address, illegal instruction), 6 limit reached, 70 a bug of simasm, 130 interrupted"""
 COMMANDS = ("run", "asm", "dis", "check", "trace", "isa", "config", "doctor", "test")
 
-ERRORS = {
-    "AssemblyError": SOURCE,
-    "UsageError": USAGE,
-    "ConfigError": USAGE,
-    "TraceError": USAGE,
-    "HostError": USAGE,
-    "Deadlock": DEADLOCK,
-    "MachineFault": TRAP,
-    "LimitReached": LIMIT,
-}
-"""Exceptions that are not our bugs, by name (their modules may not be loaded), and their exit codes."""
+ERRORS = {"AssemblyError": SOURCE, "UsageError": USAGE, "ConfigError": USAGE, "TraceError": USAGE, "HostError": USAGE}
+"""Exceptions that are not our bugs, by name (their modules may not be loaded), and their exit codes.
+
+A ``MachineError`` brings its own.
+"""
 
 
 class UsageError(Exception):
@@ -210,18 +204,28 @@ def say(message: str) -> None:
 
 def report(error: BaseException) -> int:
     """Tell the user about an error; returns the exit code."""
-    code = next((ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in ERRORS), BUG)
+    names = [kind.__name__ for kind in type(error).__mro__]
+    if isinstance(error, MemoryError):
+        say(f"error: not enough memory: {error}" if str(error) else "error: not enough memory on this host")
+        return LIMIT
+    if "MachineError" in names:
+        print(_machine_error(error), file=sys.stderr)
+        return int(getattr(error, "exit_code", TRAP))
+    code = next((ERRORS[name] for name in names if name in ERRORS), BUG)
     if code == SOURCE:
         color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
         print(error.render(color) if hasattr(error, "render") else error, file=sys.stderr)
-    elif isinstance(error, MemoryError):
-        code = LIMIT
-        say("error: this machine has not enough memory for the run")
-    elif code != BUG:
-        say(f"error: {error}")
-    else:
+    elif code == BUG:
         _report_bug(error)
+    else:
+        say(f"error: {error}")
     return code
+
+
+def _machine_error(error: Any) -> str:
+    """The message of a run that ended early: the place in the source first, so that editors find it."""
+    place = "{}:{}:{}: ".format(*error.where) if error.where else "simasm: "
+    return "\n".join([f"{place}error: {error.message}", *(f"  {note}" for note in error.notes)])
 
 
 def _report_bug(error: BaseException) -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 PLAIN_SECONDS = 5.0
 """Between two lines where there is no terminal."""
 FIRST_SECONDS = 1.0
 """Runs shorter than this show nothing."""
+
+
+class State(Protocol):
+    """What the machine tells about itself: cycles, warp instructions, thread blocks finished and launched so far."""
+
+    cycles: int
+    instructions: int
+    done: int
+    total: int
 
 
 class Progress:
@@ -33,8 +42,10 @@ class Progress:
         if self._bar is not None:
             self._bar.stop()
 
-    def update(self, cycles: int, instructions: int, done: float | None = None, what: str = "") -> None:
-        """Tell where the machine is: cycles and warp instructions so far, ``done`` the share of the work if known."""
+    def update(self, state: State) -> None:
+        """Tell where the machine is."""
+        instructions = state.instructions
+        done = state.done / state.total if state.total else None
         now = time.perf_counter()
         elapsed = now - self._start
         if now > self._last and instructions > self._instructions:
@@ -43,12 +54,12 @@ class Progress:
             self._last, self._instructions = now, instructions
         if self.quiet or elapsed < FIRST_SECONDS:
             return
-        text = f"{cycles:,} cycles, {instructions / 1e6:.1f} M instr. ({self._rate / 1e6:.2f} M/s)"
+        text = f"{state.cycles:,} cycles, {instructions / 1e6:.1f} M instr. ({self._rate / 1e6:.2f} M/s)"
         if self.file.isatty():
-            self._draw(f"{what} {text}".strip(), done)
+            self._draw(text, done)
         elif elapsed - self._shown >= PLAIN_SECONDS:
             self._shown = elapsed
-            self.file.write(f"simasm: {elapsed:.0f} s: {what} {text}{_left(elapsed, done)}\n".replace("  ", " "))
+            self.file.write(f"simasm: {elapsed:.0f} s: {text}{_left(elapsed, done)}\n")
             self.file.flush()
 
     def print(self, line: str, file: TextIO) -> None:

@@ -1,8 +1,8 @@
 """The syntax tree: the shape of a program, before anyone knows which names and instructions exist.
 
 Every node has a `span`, which takes no part in comparisons. Names are as in the text: a register, label, symbol and
-special register are all `Name` (`%tid.x`, `%r1.b2` and `%v.x` in one piece). Constants are evaluated where their value is
-literal.
+special register are all `Name` (`%tid.x`, `%r1.b2` and `%v.x` in one piece). Constants are evaluated where their value
+is literal.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from .source import Span
-
 
 # --- operands -------------------------------------------------------------------------------------------------------
 
@@ -26,7 +25,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A constant. `value`: of an "int" the value as written; of an "f32" or "f64" its bits. `unsigned`: has PTX's type .u64.
+    """A constant. `value`: of an "int" the value as written; of an "f32" or "f64" its bits. `unsigned`: of type .u64.
 
     An f64 is any decimal (`1.5`) or `0d…` constant, an f32 a `0f…` one.
     """
@@ -197,9 +196,9 @@ class Var:
     """One declared variable or parameter (`.global .u32 a, b;` makes two).
 
     `space`: global const shared local param reg tex, without dot. `type` without dot. `vec` 0, 2, 4 or 8. `align` 0
-    where not given. `dims`: one entry a dimension, None for `[]`. `count`: of `name<8>`. `linkage`: "", visible, extern,
-    weak, common. `ptr`: of a `.ptr` parameter the space it points to ("" = generic), None for others; `ptr_align` its
-    alignment.
+    where not given. `dims`: one entry a dimension, None for `[]`. `count`: of `name<8>`. `linkage`: "", visible,
+    extern, weak, common. `ptr`: of a `.ptr` parameter the space it points to ("" = generic), None for others;
+    `ptr_align` its alignment.
     `flags`: further attributes: "managed", "unified(1,2)", "opaque".
     """
 

@@ -25,14 +25,27 @@ from ..net.port import arrival_time, take_arrival
 from ..params import HUB_INPUT_ROWS, PLANES, TICKS
 from ..raw import BIG
 from . import rpm
-from .dam import NEWS, ack_mask, group_ready, next_news, tell
+from .dam import NEWS, group_ready, next_news, tell
 from .egress import accept, enter, next_step
 from .egress import advance as _advance
 from .ingress import ingress
 from .order import GENERATION, INPUT, INPUT_COUNT, SM_DONE, fence_done, open_epoch
 
-__all__ = ["advance", "arrival_time", "can_accept", "egress", "end", "flush", "flushed", "group_ready", "idle", "ingress",
-           "local_store", "next_event", "packets_left", "take_arrival"]  # fmt: skip
+__all__ = [
+    "advance",
+    "arrival_time",
+    "can_accept",
+    "egress",
+    "end",
+    "flush",
+    "flushed",
+    "group_ready",
+    "idle",
+    "ingress",
+    "next_event",
+    "packets_left",
+    "take_arrival",
+]
 
 
 @outline
@@ -94,14 +107,6 @@ def end(A, P, g, gpu, gpus, t, key):
         A[row + PLANE] = dst % P[PLANES]
         enter(A, P, g, gpu, row, max(t, A[g + NOW] // TICKS))
     A[g + GENERATION] += 1
-
-
-@inline
-def local_store(A, P, g, t, address, sectors, nbytes):
-    """A store of the own GPU wrote 32-byte ``sectors`` (4-bit mask) of a line at cycle ``t``."""
-    lo = (sectors & 1) * 0xFFFFFFFF | (-1 << 32 if sectors & 2 else 0)
-    hi = (sectors >> 2 & 1) * 0xFFFFFFFF | (-1 << 32 if sectors & 8 else 0)
-    ack_mask(A, P, g, t, address, lo, hi)
 
 
 @inline

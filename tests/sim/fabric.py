@@ -14,7 +14,7 @@ from sim.jit import entry, outline
 from sim.layout import GPU_WORDS, MACHINE_WORDS, gpu_base
 from sim.net import switch
 from sim.net.packet import ADDR, AUX, COUNT, DATA, KIND, MASK_HI, MASK_LO, OP, PACKET_WORDS, SRC, TAG, TARGETS, Packet
-from sim.raw import Arena, address_of
+from sim.raw import Arena
 from sim.state import FAULT, GPUS, MEMORY
 
 WINDOW, QUANTUM = 384, 128
@@ -27,7 +27,8 @@ DEFAULTS = {
     "SWITCH_REDUCE_TICKS": 0, "SWITCH_REDUCE_ENTRIES": 400, "HUB_LOCAL_CYCLES": 20, "HUB_INPUT_ROWS": 4096,
     "RPM_ENABLED": 1, "RPM_ENTRIES": 128, "RPM_TIMER": 256, "RPM_PEER_FLITS": 0, "RAT_ENTRIES": 8192,
     "RAT_CYCLES": 2, "RAT_BANKS": 16, "APT_ENTRIES": 256, "DAM_CYCLES": 100, "DAM_INTERVAL": 0, "AL_TLB_ENTRIES": 512,
-    "AL_TLB_CYCLES": 2, "AL_TLB_MISSES": 16, "TRACE_PACKETS": 1, "L2_CYCLES": 280, "L2_REQUEST_CYCLES": 80, "L2_SLICES": 96,
+    "AL_TLB_CYCLES": 2, "AL_TLB_MISSES": 16, "TRACE_PACKETS": 1,
+    "L2_CYCLES": 280, "L2_REQUEST_CYCLES": 80, "L2_SLICES": 96,
     "L2_LINES": 1 << 14, "L2_WAYS": 16, "L2_SECTOR_TICKS": 64, "L2_WRITE_TICKS": 64, "L2_ATOMIC_TICKS": 64,
     "L2_ATOMIC_CYCLES": 450, "HBM_CYCLES": 660, "HBM_CHANNELS": 80, "HBM_SECTOR_TICKS": 500, "WINDOW_CYCLES": WINDOW,
 }  # fmt: skip
@@ -227,7 +228,7 @@ class Fabric:
         for word, value in words.items():
             self.A[row + word] = int(value)
         for at, payload in ((DATA, data), (TARGETS, np.array(targets, np.uint16).tobytes())):
-            ctypes.memmove(address_of(self.A, row + at), payload, len(payload)) if payload else None
+            ctypes.memmove(self.A.address + 8 * (row + at), payload, len(payload))
         self._do(SERVE, gpu, t + 1)
         self._do(EGRESS, gpu, t, row)
 

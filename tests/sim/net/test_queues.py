@@ -17,7 +17,7 @@ def test_a_heap_gives_the_smallest_key_first():
     arena, model = Arena(1 + 2 * 500), []
     assert heap_first(arena, 0) == BIG
     for _ in range(3000):
-        if model and rng.random() < 0.48 or len(model) == 500:
+        if (model and rng.random() < 0.48) or len(model) == 500:
             key = heap_first(arena, 0)
             value = heap_pop(arena, 0)
             assert key == model[0][0] == value // 1000
@@ -63,7 +63,8 @@ def test_every_half_widens_exactly():
 def test_narrowing_rounds_to_nearest_even():
     rng = np.random.default_rng(0)
     special = [0, 1, 0x80000000, 0x7F800000, 0xFF800000, 0x477FEFFF, 0x477FF000, 0x33000000, 0x33000001, 0x387FE000]
-    bits = np.concatenate([rng.integers(0, 1 << 32, 64 * 60), rng.integers(0x32000000, 0x48000000, 64 * 60), special * 32])
+    anything, around_f16 = rng.integers(0, 1 << 32, 64 * 60), rng.integers(0x32000000, 0x48000000, 64 * 60)
+    bits = np.concatenate([anything, around_f16, special * 32])
     bits = bits[: len(bits) // 64 * 64].astype(np.uint32)
     for chunk in bits.reshape(-1, 64):
         value = chunk.view(np.float32)

@@ -1,5 +1,7 @@
 """Latency, size and bandwidth of packets, cycle by cycle."""
 
+from itertools import pairwise
+
 import pytest
 from fabric import FULL, Fabric, address
 
@@ -93,11 +95,11 @@ def test_small_requests_are_limited_by_their_number():
         f.send(0, 0, Packet.STORE, address(1, 128 * i), bytes(16), 0xFFFF)
     f.run()
     arrived = [r.arrived for r in f.records(1)]
-    assert [b - a for a, b in zip(arrived, arrived[1:], strict=False)] == [5] * 49
+    assert [b - a for a, b in pairwise(arrived)] == [5] * 49
 
 
 def test_credits_bound_the_bandwidth():
-    """A credit returns after the packet crossed to the switch, left its buffer, and one hop back: two hops and 9 flits."""
+    """A credit returns two hops and 9 flits after its packet started: there, out of the buffer, back."""
     f = Fabric(2, CREDIT_FLITS=90, RPM_ENABLED=0)
     for i in range(40):
         f.send(0, 0, Packet.STORE, address(1, 128 * i), bytes(128))
@@ -109,7 +111,8 @@ def test_credits_bound_the_bandwidth():
 def test_all_credits_and_rows_come_back():
     f = Fabric(3, PLANES=2)
     for i in range(300):
-        f.send(i % 3, 3 * i, (Packet.STORE, Packet.LOAD, Packet.STORE_SYNC)[i % 3], address(i % 2 + i % 3 and 1, 128 * i))
+        kind = (Packet.STORE, Packet.LOAD, Packet.STORE_SYNC)[i % 3]
+        f.send(i % 3, 3 * i, kind, address((i + 1) % 3, 128 * i))
     f.run()
     for _ in range(8):
         f.window()

@@ -97,13 +97,22 @@ def compile_object(module: ir.Module, cpu: Cpu, loops: bool) -> bytes:
     return bytes(machine.emit_object(parsed))
 
 
-def _store(path: Path, data: bytes) -> None:
+def _read(path: Path) -> bytes | None:
+    """A kept object, or None when there is none that is whole. It begins with a digest of the rest."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    return data[32:] if data[:32] == hashlib.sha256(data[32:]).digest() else None
+
+
+def _keep(path: Path, data: bytes) -> None:
     """Keep an object: whole or not at all. A directory that cannot be written to means no caching."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.write(hashlib.sha256(data).digest() + data)
         os.replace(name, path)
     except OSError:
         return
@@ -124,11 +133,10 @@ def load(
     """Addresses of functions ``f0``, ``f1``, … that ``emit`` adds to a module, one for each of ``names``, in order."""
     cpu = cpu or host()
     path = cache_path(kind, cpu, names)
-    try:
-        data = path.read_bytes()
-    except OSError:
+    data = _read(path)
+    if data is None:
         module = ir.Module(name=kind)
         emit(module)
         data = compile_object(module, cpu, loops)
-        _store(path, data)
+        _keep(path, data)
     return _link(data, [f"f{i}" for i in range(len(names))])

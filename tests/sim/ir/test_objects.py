@@ -32,6 +32,15 @@ def test_a_second_process_compiles_nothing(tmp_path):
     assert path.suffix == ".o"  # nothing half-written is left
 
 
+def test_a_damaged_object_is_compiled_again(tmp_path):
+    run(tmp_path)
+    (path,) = (tmp_path / "objects").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    assert run(tmp_path)[0] == "compiled"
+    assert path.read_bytes() == whole
+
+
 def test_an_unwritable_directory_means_no_cache(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("")

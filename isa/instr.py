@@ -6,18 +6,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property
 from typing import Any
 
 from .types import TYPES, lane_type
 
-Kind = IntEnum(
-    "Kind",
-    "LANE SREG LD ST ATOM RED BRA BRX CALL RET EXIT TRAP BAR SHFL VOTE MATCH REDUX ACTIVEMASK ELECT FENCE MMA LDMATRIX "
-    "CPASYNC CPASYNC_COMMIT CPASYNC_WAIT MBARRIER MM_LDRED MM_ST MM_RED ROWSP_ST ROWSP_MALLOC DYMM_ST DYMM_LDRED "
-    "NANOSLEEP NOP BRKPT",
-    start=0,
-)
-"""How the machine executes an instruction: LANE by its lane function, the others by the unit of that name."""
+class Kind(IntEnum):
+    """How the machine executes an instruction: LANE by its lane function, the others by the unit of that name."""
+
+    (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
+     FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
+     ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT) = range(36)  # fmt: skip
+
 
 LATENCY_CLASSES = frozenset(
     "ffma fadd imad imad_hi alu half fp64 mufu cvt cvt64 popc idiv32 idiv64 fdiv32 fdiv64 fsqrt64 sreg shfl vote redux "
@@ -138,6 +138,7 @@ class Instr:
 
     def _read_templates(self, tail: str) -> tuple[Template, ...]:
         tail = re.sub(r"\{, *([^{}]*)\}", r", ?\1", tail)
+        tail = re.sub(r"\{(\(\w+\)), *\}", r"?\1, ", tail)
         tail = re.sub(r"\{\|(\w+)\}", r", ?|\1", tail)
         tail = re.sub(r"(\w)\|(\w)", r"\1, |\2", tail)
         items = re.findall(r"\?*\|?(?:\[\w+\]|\{!\}\w+|\{[\w, ]+\}|\(\w+\)|\[\w+, \w+\]|!?\w+)", tail)
@@ -196,7 +197,7 @@ class Instr:
         return mods.get(named, named if named in TYPES else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Op:
     """A row with its modifiers chosen: what an opcode means.
 
@@ -208,28 +209,34 @@ class Op:
     mods: Mapping[str, str]
     imm: Mapping[str, int] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The opcode with its modifiers in the manual's order."""
         return ".".join([self.instr.mnemonic, *(self.mods[p.name] for p in self.instr.parts if p.name in self.mods)])
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Canonical name: `text`, then what the text of the opcode alone does not say."""
         extra = [f"form={self.instr.form}"] if self.instr.form else []
         return ";".join([self.text, *extra, *(f"{k}={v}" for k, v in sorted(self.imm.items()))])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Op) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     @property
     def kind(self) -> Kind:
         """How the machine executes it."""
         return self.instr.kind
 
-    @property
+    @cached_property
     def types(self) -> tuple[str, ...]:
         """PTX types among the modifiers, in order ("f16", "f32" for cvt.rn.f16.f32)."""
         return tuple(self.mods[p.name] for p in self.instr.parts if p.name in self.mods and self.mods[p.name] in TYPES)
 
-    @property
+    @cached_property
     def operands(self) -> tuple[Operand, ...]:
         """Operands in the order of the text."""
         return tuple(self._operand(t) for t in self.instr.templates if self._present(t))

@@ -1,0 +1,36 @@
+"""Instructions that exist in PTX and have no row: what is missing, so that the assembler can say so."""
+
+from __future__ import annotations
+
+KNOWN_UNMODELLED: dict[str, str] = {
+    "tex": "texture units", "tld4": "texture units", "txq": "texture units", "istypep": "texture units",
+    "suld": "surfaces", "sust": "surfaces", "sured": "surfaces", "suq": "surfaces",
+    "wgmma": "asynchronous warpgroup matrix instructions", "wmma": "warp matrix fragments of the older interface (use mma)",
+    "mma.sp": "sparse matrix instructions", "mma": "this shape or element type of mma", "movmatrix": "matrix transposition",
+    "stmatrix": "matrix stores (use st.shared)", "ldmatrix": "this shape of ldmatrix",
+    "tcgen05": "tensor memory of later GPUs", "cp.async.bulk": "bulk copies (tensor memory accelerator)",
+    "cp.reduce.async.bulk": "bulk reductions", "tensormap": "tensor maps", "prefetch.tensormap": "tensor maps",
+    "st.async": "asynchronous stores to distributed shared memory", "st.bulk": "bulk initialisation of shared memory",
+    "red.async": "asynchronous reductions", "mapa": "distributed shared memory", "getctarank": "distributed shared memory",
+    "barrier.cluster": "clusters", "clusterlaunchcontrol": "clusters", "fence.proxy.tensormap::generic": "tensor maps",
+    "alloca": "dynamic stack allocation", "stacksave": "dynamic stack allocation", "stackrestore": "dynamic stack allocation",
+    "fns": "find n-th set bit", "szext": "sign- or zero-extend from a bit", "bmsk": "bit masks",
+    "vadd": "video instructions", "vsub": "video instructions", "vabsdiff": "video instructions",
+    "vmin": "video instructions", "vmax": "video instructions", "vshl": "video instructions",
+    "vshr": "video instructions", "vmad": "video instructions", "vset": "video instructions",
+    **{f"v{name}{n}": "video instructions" for n in (2, 4)
+       for name in ("add", "sub", "avrg", "absdiff", "min", "max", "set")},
+    "addc": "the carry flag", "subc": "the carry flag", "madc": "the carry flag", "add.cc": "the carry flag",
+    "sub.cc": "the carry flag", "mad.lo.cc": "the carry flag", "mad.hi.cc": "the carry flag",
+}  # fmt: skip
+"""Opcode prefix -> what of the machine it needs."""
+
+
+def missing_feature(text: str) -> str:
+    """What the instruction `text` needs that the machine lacks, or "" when it is no known instruction."""
+    parts = text.split(".")
+    for n in range(len(parts), 0, -1):
+        feature = KNOWN_UNMODELLED.get(".".join(parts[:n]))
+        if feature:
+            return feature
+    return ""

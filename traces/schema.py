@@ -1,4 +1,4 @@
-"""Columns and views of a trace directory: what is stored, and how SQL sees it.
+"""Columns and views of a trace directory: what is stored, and how SQL sees it. traces/README.md describes it in words.
 
 A stream is a sequence of records per GPU, stored as ``gpuG/STREAM-NNNN.parquet``. A table is small and belongs to the
 whole run: ``tables/NAME.parquet``. To add a column, add a row; to add a view, add an entry to ``VIEWS``.
@@ -60,7 +60,6 @@ STREAMS = {
             Column("warp", "u1", 2, 16, "warp slot of the SM"),
             Column("stall", "u1", 2, 24, "why the warp did not issue earlier: number of `records.Stall`"),
             Column("queue", "u1", 2, 32, "why it then waited, operands ready: number of `records.Stall`"),
-            Column("kind", "u1", 2, 40, "kind of instruction, the core's number"),
             Column("pc", "<u4", 3, 0, "index of the instruction in the image"),
             Column("launch", "<u4", 3, 32, "number of the launch"),
             Column("mask", "<u4", 4, 0, "active lanes"),
@@ -126,7 +125,7 @@ VIEWS = {
     "instructions": f"""
         SELECT issue, issue + latency AS done, latency, gpu, sm, warp, launch, cta, pc, op, mask,
                bit_count(mask)::UTINYINT AS active, {_STALLS}[stall + 1] AS stall, stall_cycles,
-               {_STALLS}[queue + 1] AS queue, queue_cycles, address, bytes, sectors, text, file, line, kind
+               {_STALLS}[queue + 1] AS queue, queue_cycles, address, bytes, sectors, text, file, line
         FROM raw_instructions LEFT JOIN code USING (pc)""",
     "packets": """
         SELECT send, arrive, arrive - send AS latency, src, dst, coalesce(k.name, p.kind::VARCHAR) AS kind, vc, flits,
@@ -156,7 +155,5 @@ VIEWS = {
 }
 """What users query, in order: a view may use those before it. ``raw_*`` are the streams as stored, with ``gpu``."""
 
-NUMBERS = {
-    **{"<i8": "BIGINT", "<u8": "UBIGINT", "<u4": "UINTEGER", "<u2": "USMALLINT", "u1": "UTINYINT"},
-}
+NUMBERS = {"<i8": "BIGINT", "<u8": "UBIGINT", "<u4": "UINTEGER", "<u2": "USMALLINT", "u1": "UTINYINT"}
 """SQL type of each numpy type used above."""

@@ -82,9 +82,10 @@ class TraceWriter:
         import duckdb
 
         self.directory = Path(directory)
-        self._capture = capture or Capture()
+        self.capture = capture or Capture()
+        """What is wanted; the machine may use it to record less in the first place."""
         self._part_records = part_records
-        self._meta = {"format": FORMAT, "schema": SCHEMA_VERSION, **meta, "capture": _capture_meta(self._capture)}
+        self._meta = {"format": FORMAT, "schema": SCHEMA_VERSION, **meta, "capture": _capture_meta(self.capture)}
         self._ops: Sequence[str] = ()
         self._batches: dict[tuple[int, str], _Batch] = {}
         self._tables: dict[str, list[Row]] = {}
@@ -107,17 +108,17 @@ class TraceWriter:
 
     def instructions(self, gpu: int, records: NDArray[np.int64]) -> None:
         """Add instruction records, int64[n, 8] of `records.py`; they are copied."""
-        if not self._capture.is_whole:
-            if not self._capture.gpu_mask >> gpu & 1:
+        if not self.capture.is_whole:
+            if not self.capture.gpu_mask >> gpu & 1:
                 return
-            records = self._capture.keep(records, self._ops)
+            records = self.capture.keep(records, self._ops)
         self._add("instructions", gpu, records)
 
     def packets(self, gpu: int, records: NDArray[np.int64]) -> None:
         """Add packet records, int64[n, 8]; they are copied."""
-        if self._capture.gpu_mask >> gpu & 1:
+        if self.capture.gpu_mask >> gpu & 1:
             sent = records[:, 0]
-            wanted = (sent >= self._capture.cycle_from) & (sent < self._capture.cycle_until)
+            wanted = (sent >= self.capture.cycle_from) & (sent < self.capture.cycle_until)
             self._add("packets", gpu, records if wanted.all() else records[wanted])
 
     def warps(self, gpu: int, records: NDArray[np.int64]) -> None:

@@ -22,11 +22,12 @@ from .params import PARAMS
 
 PRESETS = Path(__file__).resolve().parent / "presets"
 DEFAULT_PRESET = "h200"
-_UNITS = {"_cycles": "cycles", "_per_ns": "1/ns", "_ns": "ns", "_ghz": "GHz", "_gbps": "GB/s", "_bytes": "bytes"}
+_UNITS = {"_cycles": "cycles", "_per_ns": "1/ns", "_ns": "ns", "_ghz": "GHz", "_gbps": "GB/s", "bytes": "bytes"}
 _UNITS |= {"_ticks": "cycles/1024"}
 _FRACTIONS = ("_ns", "_ghz", "_gbps")
 _LIMITS = {
-    "sm.count": (1, 1024), "sm.max_warps": (1, 64), "sm.max_ctas": (1, 32), "sm.outstanding_loads": (1, 512),
+    "memory.bytes": (4096, 1 << 38), "sm.count": (1, 1024), "sm.max_warps": (1, 64), "sm.max_ctas": (1, 32),
+    "sm.outstanding_loads": (1, 512),
     "sm.clock_ghz": (0.01, 100), "sm.remote_credits": (1, 256), "l1.lines": (1, 2048), "l1.ways": (1, 2048),
     "l2.slices": (1, 1024), "l2.ways": (1, 64), "hbm.channels": (1, 1024), "hbm.bandwidth_gbps": (1, 1e6),
     "machine.gpus": (1, MAX_GPUS), "nvlink.planes": (1, 18), "nvlink.links": (1, 1024),

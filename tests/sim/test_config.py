@@ -34,7 +34,7 @@ def test_no_key_is_dead() -> None:
             param.derive(lambda key: (used.add(key), config[key])[1])
     rest = {s.key for s in config.show()} - used
     rest = {k for k in rest if not k.startswith(("sm.latency.", "sm.interval.", "host."))}
-    assert rest == {"machine.gpus", "gpu.memory_bytes"}
+    assert rest == {"machine.gpus", "memory.bytes"}
 
 
 def test_latency_classes_are_those_of_the_instruction_table() -> None:

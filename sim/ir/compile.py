@@ -36,6 +36,11 @@ def _write(b: Builder, value: Value, address: Any, mask: Any) -> None:
         store_slot(b, b.zext(value.v, vector(I32)), address, mask)
 
 
+def _fits(have: str, want: str) -> bool:
+    """Whether a result can go to an operand: of its type, or all 32 bits of a narrower one's register."""
+    return have == want or width_of(have) == 32 > width_of(want) > 1
+
+
 def _emit_op(module: ir.Module, symbol: str, op: Op, cpu: Cpu) -> None:
     """Add ``void symbol(i64 p0..p5, i32 mask)``. All operands are read before a result is written: they may be one."""
     function = ir.Function(module, ir.FunctionType(VOID, [I64] * POINTERS + [I32]), symbol)
@@ -48,7 +53,7 @@ def _emit_op(module: ir.Module, symbol: str, op: Op, cpu: Cpu) -> None:
     assert op.instr.lane is not None
     results = op.instr.lane(op, *sources)
     results = results if isinstance(results, tuple) else (results,)
-    if tuple(r.t for r in results) != written:
+    if not all(_fits(result.t, t) for result, t in zip(results, written, strict=True)):
         raise TypeError(f"{op.name}: the lane function gives {[r.t for r in results]}, the operands are {written}")
     for result, p in zip(results, pointers, strict=False):
         _write(b, result, p, mask)
@@ -79,9 +84,9 @@ def compile_ops(names: list[str]) -> dict[str, int]:
 
     Each is ``void f(i64 p0, …, i64 p5, i32 mask)``: addresses of the operands, destinations first, then sources, each
     in the order of the text; a vector gives one address per element; constants that shape the code (``;immLut=150``)
-    have none. A register is 32 lanes of 32 or of 64 bits, 64-byte aligned; a type below 32 bits is in the low bits of
-    its lane and is written zero-extended. A predicate is one 32-bit word. Lanes that are not in ``mask``
-    keep their destination.
+    have none. A register is 32 lanes of 32 or of 64 bits, 64-byte aligned; a predicate is one 32-bit word. A type below
+    32 bits is in the low bits of its lane and is written zero-extended, unless the lane function gives all 32 bits.
+    Lanes that are not in ``mask`` keep their destination.
     """
     missing = sorted({name for name in names if name not in _compiled})
     _compiled.update(compile_for(host(), missing))

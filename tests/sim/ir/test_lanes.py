@@ -90,7 +90,9 @@ def check(op, pointer, rng):
     with np.errstate(all="ignore"):
         results = op.instr.lane(op, *[reference_value(s, t) for s, t in zip(sources, read, strict=True)])
     results = results if isinstance(results, tuple) else (results,)
-    assert tuple(r.t for r in results) == written, op.name
+    given = [(r.t, *rest) for r, *rest in zip(results, written, ptx_types(op), strict=True)]
+    assert all(t == want or width(t) == 32 > width(want) > 1 for t, want, _ in given), op.name
+    ptx = [ptx if t == want else t for t, want, ptx in given]  # a narrow integer may come extended to its register
     for i in range(ROUNDS):
         part = slice(32 * i, 32 * i + 32)
         mask = FULL if i == 0 else int(rng.integers(0, 1 << 32))
@@ -101,14 +103,14 @@ def check(op, pointer, rng):
         before = [load_bits(d, t) for d, t in zip(targets, written, strict=True)]
         call_lane(pointer, targets + registers, mask)
         active = (mask >> np.arange(32)) & 1 == 1
-        for d, old, result, t, ptx in zip(targets, before, results, written, ptx_types(op), strict=True):
+        for d, old, result, t, kind in zip(targets, before, results, written, ptx, strict=True):
             got, want = load_bits(d, t), bits_of(result)[part]
             assert (got == old)[~active].all(), f"{op.name} changes lanes that are off"
-            wrong = np.flatnonzero(active & ~agree(got, want, ptx))
+            wrong = np.flatnonzero(active & ~agree(got, want, kind))
             if wrong.size:
                 lane = wrong[0]
                 operands = ", ".join(f"{hex(s[part][lane])} ({t})" for s, t in zip(sources, read, strict=True))
-                pytest.fail(f"{op.name}: {operands} -> {hex(got[lane])}, the reference says {hex(want[lane])} ({ptx})")
+                pytest.fail(f"{op.name}: {operands} -> {hex(got[lane])}, the reference says {hex(want[lane])} ({kind})")
 
 
 @pytest.mark.parametrize("row", LANE_ROWS, ids=lambda row: row.syntax.split(" ")[0] + row.form)

@@ -28,6 +28,7 @@ from . import (
 )
 from .instr import ALIASES, Instr, IsaError, Op, Operand, Part
 from .special import SPECIAL, SpecialReg
+from .types import TYPES
 from .unmodelled import missing_feature
 
 CHAPTERS = (arith, floats, transcendental, packed, compare, logic, moves, convert, memory, async_copy, control, sync, warp, tensor, multimem, hub)  # fmt: skip
@@ -150,12 +151,15 @@ def _fill(row: Instr, modifiers: list[str]) -> tuple[Instr, dict[str, str], list
     """Give each modifier to the first free part of `row` that takes it: (row, mods, modifiers left over)."""
     mods: dict[str, str] = {}
     left = []
+    typed = 0  # parts before this one are closed to types, which keep their order
     for written in modifiers:
-        part = next((p for p in row.parts if p.name not in mods and _accepts(p, written)), None)
+        first = typed if written in TYPES else 0
+        part = next((p for p in row.parts[first:] if p.name not in mods and _accepts(p, written)), None)
         if part is None:
             left.append(written)
         else:
             mods[part.name] = written if written in part.values else ALIASES[written]
+            typed = row.parts.index(part) + 1 if written in TYPES else typed
     return row, mods, left
 
 

@@ -73,7 +73,8 @@ def _int_to_f64_odd(x: Array) -> Array:
 
 def _fma64(a: Array, b: Array, c: Array) -> Array:
     """Fused multiply-add in f64 by exact rational arithmetic."""
-    out = np.asarray(a * b + c)
+    # a finite product never meets an infinite c as infinity, even where a * b overflows
+    out = np.asarray(np.where(np.isfinite(a) & np.isfinite(b) & ~np.isfinite(c), c, a * b + c))
     exact = np.isfinite(a) & np.isfinite(b) & np.isfinite(c)
     for i in np.ndindex(out.shape):
         if exact[i]:

@@ -45,8 +45,8 @@ def _elements(b: Builder, address: Any, widen: Callable[..., Any], picks: Any = 
     return widen(b, _pick(b, b.bitcast(load_slot(b, address), vector(I16, _PAIRS)), picks))
 
 
-def _multiply(b: Builder, rows_of_a: Any, rows_of_b: Any, sums: list[Any]) -> list[Any]:
-    """Add 8 rows of A times B to 8 rows of sums. A is in memory as two 8 x 8 matrices 512 bytes apart, B as 16 rows.
+def _multiply(b: Builder, rows_of_a: Any, rows_of_b: Any, sums: list[Any], depth: int) -> list[Any]:
+    """Add 8 rows of A times B to 8 rows of sums. A is in memory as 8 x 8 matrices 512 bytes apart, B as ``depth`` rows.
 
     A loop, so that elements of A are broadcast by loads and not by shuffles, which have one port on most CPUs.
     """
@@ -66,7 +66,7 @@ def _multiply(b: Builder, rows_of_a: Any, rows_of_b: Any, sums: list[Any]) -> li
     for phi, first, again in zip([k, *totals], [word(0), *sums], [next_k, *added], strict=True):
         phi.add_incoming(first, before)
         phi.add_incoming(again, loop)
-    b.cbranch(b.icmp_unsigned("<", next_k, word(16)), loop, after)
+    b.cbranch(b.icmp_unsigned("<", next_k, word(depth)), loop, after)
     b.position_at_end(after)
     return added
 
@@ -100,28 +100,31 @@ def _store_sums(b: Builder, rows: list[Any], pointers: list[Any], is_single: boo
 
 
 def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
-    """(ptrs, fmt): ``mma.sync.aligned.m16n8k16.row.col`` for a whole warp. ``ptrs``: address of an i64 array with the
-    addresses of the operand registers in PTX order (d, a, b, c). fmt 0: f32 sums, f16 factors; 1: f32 sums, bf16
-    factors; 2: f16 sums (two registers), f16 factors; they are rounded once, at the end."""
+    """(ptrs, fmt): ``mma.sync.aligned.m16n8k16.row.col``, or m16n8k8 with bit 2 of fmt, for a whole warp. ``ptrs``:
+    address of an i64 array with the addresses of the operand registers in PTX order (d, a, b, c). Bits 0-1 of fmt: 0
+    f32 sums, f16 factors; 1 f32 sums, bf16 factors; 2 f16 sums (two registers), f16 factors, rounded once, at the end.
+    """
     scratch = b.alloca(vector(F32, _PAIRS), size=6)
     scratch.align = 64
     rows_of_a = b.ptrtoint(scratch, I64)
     rows_of_b = b.add(rows_of_a, word(4 * 4 * _PAIRS))
 
-    def case(widen: Callable[..., Any], is_single: bool) -> None:
-        n = 4 if is_single else 2
-        p = [load(b, b.add(ptrs, word(8 * i)), I64, 8) for i in range(2 * n + 6)]
-        sums = _load_sums(b, p[n + 6 :], is_single)
-        for i, address in enumerate(p[n : n + 6]):
-            factor = _elements(b, address, widen, range(_PAIRS) if i < 4 else _TRANSPOSED)
-            store(b, factor, b.add(rows_of_a, word(4 * _PAIRS * i)), 64)
+    def case(widen: Callable[..., Any], is_single: bool, depth: int) -> None:
+        n, n_a, n_b = 4 if is_single else 2, depth // 4, depth // 8
+        p = [load(b, b.add(ptrs, word(8 * i)), I64, 8) for i in range(2 * n + n_a + n_b)]
+        sums = _load_sums(b, p[n + n_a + n_b :], is_single)
+        for i, address in enumerate(p[n : n + n_a]):
+            store(b, _elements(b, address, widen), b.add(rows_of_a, word(4 * _PAIRS * i)), 64)
+        for i, address in enumerate(p[n + n_a : n + n_a + n_b]):
+            store(b, _elements(b, address, widen, _TRANSPOSED), b.add(rows_of_b, word(4 * _PAIRS * i)), 64)
         for half in range(2):
             part = slice(8 * half, 8 * half + 8)
-            sums[part] = _multiply(b, b.add(rows_of_a, word(4 * _PAIRS * half)), rows_of_b, sums[part])
+            sums[part] = _multiply(b, b.add(rows_of_a, word(4 * _PAIRS * half)), rows_of_b, sums[part], depth)
         _store_sums(b, sums, p[:n], is_single)
 
-    cases = [(floats.half_to_single, True), (floats.brain_to_single, True), (floats.half_to_single, False)]
-    dispatch(b, b.trunc(fmt, I32), {i: (lambda row=row: case(*row)) for i, row in enumerate(cases)})
+    kinds = [(floats.half_to_single, True), (floats.brain_to_single, True), (floats.half_to_single, False)]
+    cases = {i | shallow << 2: (*kind, 16 >> shallow) for i, kind in enumerate(kinds) for shallow in (0, 1)}
+    dispatch(b, b.trunc(fmt, I32), {number: (lambda row=row: case(*row)) for number, row in cases.items()})
 
 
 def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:

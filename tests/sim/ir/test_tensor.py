@@ -10,7 +10,7 @@ SUM = [np.float32, np.float32, np.float16]
 
 
 def fragment_a(lane, i):
-    """Row and column of element i of A: PTX ISA 9.0, mma.m16n8k16 with 16-bit types."""
+    """Row and column of element i of A: PTX ISA 9.0, mma.m16n8k16 (and its first half, m16n8k8) with 16-bit types."""
     group, inside = lane >> 2, lane & 3
     row = group if i in (0, 1, 4, 5) else group + 8
     return row, inside * 2 + (i & 1) + (8 if i >= 4 else 0)
@@ -57,28 +57,31 @@ def fma32(a, b, c):
 
 
 @pytest.mark.parametrize("fmt", range(3))
+@pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("scale", [1.0, 100.0])
-def test_mma(functions, rng, fmt, scale):
+def test_mma(functions, rng, fmt, depth, scale):
     factor, total = FACTOR[fmt], SUM[fmt]
-    a, b = (rng.normal(0, scale, shape).astype(factor) for shape in ((16, 16), (16, 8)))
+    a, b = (rng.normal(0, scale, shape).astype(factor) for shape in ((16, depth), (depth, 8)))
     c = rng.normal(0, scale, (16, 8)).astype(total)
     want = c.astype(np.float32)
-    for k in range(16):
+    for k in range(depth):
         want = fma32(a[:, k : k + 1].astype(np.float32), b[k : k + 1].astype(np.float32), want.astype(np.float64))
     with np.errstate(over="ignore"):
         want = want.astype(total)
-    operands = spread(a, fragment_a, 8, factor) + spread(b, fragment_b, 4, factor) + spread(c, fragment_c, 4, total)
+    code = fmt if depth == 16 else fmt | 4
+    factors = spread(a, fragment_a, depth // 2, factor) + spread(b, fragment_b, depth // 4, factor)
+    operands = factors + spread(c, fragment_c, 4, total)
     n = 4 if total == np.float32 else 2
     d = [buffer(32, np.uint32) for _ in range(n)]
     pointers = buffer(16, np.int64)
     pointers[: n + len(operands)] = [x.ctypes.data for x in d + operands]
-    functions.mma(pointers, fmt)
+    functions.mma(pointers, code)
     got = collect(d, total, 4)
     assert (got.view(f"u{got.itemsize}") == want.view(f"u{want.itemsize}")).all()
     # in place: d is c
-    pointers[:n] = [x.ctypes.data for x in operands[6:]]
-    functions.mma(pointers, fmt)
-    assert (collect(operands[6:], total, 4) == want).all()
+    pointers[:n] = [x.ctypes.data for x in operands[len(factors) :]]
+    functions.mma(pointers, code)
+    assert (collect(operands[len(factors) :], total, 4) == want).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])

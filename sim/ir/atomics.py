@@ -6,6 +6,7 @@ needed.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -135,18 +136,18 @@ def _update(b: Builder, row: tuple[int, AtomOp, ValType, bool], address: Any, x:
         return Value(b, b.bitcast(raw, one), name)
 
     def narrow(raw: Any) -> Any:
-        return raw if raw.type == integer else b.trunc(raw, integer)
+        return b.trunc(raw, integer)
 
     old = load(b, address, integer, integer.width // 8)
     new = _result(op, t, flush, value(old), value(narrow(x)), value(narrow(y)))
     store(b, b.bitcast(new.v, integer), address, integer.width // 8)
-    return b.zext(old, I64) if integer.width < 64 else old
+    return b.zext(old, I64)
 
 
 def atom_one(b: Builder, address: Any, fmt: Any, x: Any, y: Any) -> Any:
     """(addr, fmt, b, c): one atomic on a naturally aligned element; b and c are the bits of the operands (c of cas).
     Returns the old bits, zero-extended."""
-    cases = {row[0]: (lambda row=row: _update(b, row, address, x, y)) for row in _formats()}
+    cases = {row[0]: partial(_update, b, row, address, x, y) for row in _formats()}
     return dispatch(b, b.trunc(fmt, I32), cases)
 
 
@@ -160,8 +161,7 @@ def atom(b: Builder, dptr: Any, out: Any, delta: Any, bptr: Any, cptr: Any, fmt:
         size = slot.width // 8
 
         def operand(register: Any, lane: Any) -> Any:
-            raw = load(b, lane_of(b, register, lane, size), slot, size)
-            return raw if slot is I64 else b.zext(raw, I64)
+            return b.zext(load(b, lane_of(b, register, lane, size), slot, size), I64)
 
         with each_lane(b, mask) as lane:
             x = operand(bptr, lane)
@@ -169,10 +169,9 @@ def atom(b: Builder, dptr: Any, out: Any, delta: Any, bptr: Any, cptr: Any, fmt:
             address = b.add(load(b, lane_of(b, out, lane, 8), I64, 8), delta)
             old = _update(b, row, address, x, y)
             with b.if_then(nonzero(b, dptr)):
-                raw = old if slot is I64 else b.trunc(old, I32)
-                store(b, raw, lane_of(b, dptr, lane, size), size)
+                store(b, b.trunc(old, slot), lane_of(b, dptr, lane, size), size)
 
-    dispatch(b, b.trunc(fmt, I32), {row[0]: (lambda row=row: case(row)) for row in _formats()})
+    dispatch(b, b.trunc(fmt, I32), {row[0]: partial(case, row) for row in _formats()})
 
 
 def reduce_bytes(b: Builder, dst: Any, src: Any, fmt: Any, nbytes: Any, mask_lo: Any, mask_hi: Any) -> None:
@@ -199,7 +198,7 @@ def reduce_bytes(b: Builder, dst: Any, src: Any, fmt: Any, nbytes: Any, mask_lo:
         masked_store(b, merged, dst, in_word)
 
     rows = [row for row in _formats() if row[1] != AtomOp.CAS]
-    dispatch(b, b.trunc(fmt, I32), {row[0]: (lambda row=row: case(row)) for row in rows})
+    dispatch(b, b.trunc(fmt, I32), {row[0]: partial(case, row) for row in rows})
 
 
-FUNCTIONS = {"atom": atom, "atom_one": atom_one, "reduce_bytes": reduce_bytes}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"atom": atom, "atom_one": atom_one, "reduce_bytes": reduce_bytes}

@@ -1,6 +1,6 @@
 """Words for writing LLVM IR over vectors of lanes: types, constants, memory at an address, loops over lanes."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ FULL = 0xFFFFFFFF
 """The mask of all lanes."""
 
 
-class Builder(ir.IRBuilder):
+class Builder(ir.IRBuilder):  # type: ignore[misc]
     """An IR builder that knows what its CPU can do."""
 
     def __init__(self, block: ir.Block, features: frozenset[str]) -> None:
@@ -153,7 +153,7 @@ def each_lane(b: Builder, mask: Any) -> Iterator[Any]:
     b.position_at_end(after)
 
 
-def dispatch(b: Builder, value: Any, cases: dict[int, Callable[[], Any]], default: int = 0) -> Any:
+def dispatch(b: Builder, value: Any, cases: Mapping[int, Callable[[], Any]], default: int = 0) -> Any:
     """``switch``: run the case that ``value`` selects. Returns what it returned (i64, or 0), else ``default``."""
     end = b.append_basic_block("end")
     other = b.append_basic_block("other")

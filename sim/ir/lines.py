@@ -4,6 +4,8 @@
 32-byte sector. ``line`` is an address shifted right by 7.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -106,7 +108,7 @@ def gather_line(b: Builder, dst: Any, out: Any, unused: Any, srcptr: Any, wbytes
                 offset = b.and_(load(b, lane_of(b, out, lane, 8), I64, 8), word(127))
                 store(b, b.trunc(value, ir.IntType(8 * width)) if width < 4 else value, b.add(dst, offset), 1)
 
-    dispatch(b, b.trunc(wbytes, I32), {width: (lambda width=width: case(width)) for width in (1, 2, 4, 8)})
+    dispatch(b, b.trunc(wbytes, I32), {width: partial(case, width) for width in (1, 2, 4, 8)})
 
 
-FUNCTIONS = {"coalesce": coalesce, "line_masks": line_masks, "gather_line": gather_line}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"coalesce": coalesce, "line_masks": line_masks, "gather_line": gather_line}

@@ -5,6 +5,8 @@ simulated address into a host address. ``fmt`` of loads and stores: bits 0-3 log
 bit 5 the register slot has 64 bits, bit 6 the addresses of all lanes are consecutive.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -107,7 +109,7 @@ def memory_load(b: Builder, dptr: Any, out: Any, delta: Any, fmt: Any, mask: Any
 
     def case(width: int, signed: bool, wide: bool) -> None:
         element, slot = ir.IntType(8 << width), I64 if wide else I32
-        extend = (lambda v, t: v) if element == slot else b.sext if signed else b.zext
+        extend = b.sext if signed else b.zext
         with b.if_else(_is_unit(b, fmt, mask, width)) as (unit, scattered):
             with unit:
                 first = _host(b, out, delta, word(0))
@@ -135,18 +137,17 @@ def memory_store(b: Builder, sptr: Any, out: Any, delta: Any, fmt: Any, mask: An
 
     def case(width: int, signed: bool, wide: bool) -> None:
         element, slot = ir.IntType(8 << width), I64 if wide else I32
-        narrow = (lambda v, t: v) if element == slot else b.trunc
         with b.if_else(_is_unit(b, fmt, mask, width)) as (unit, scattered):
             with unit:
                 first = _host(b, out, delta, word(0))
-                values = narrow(load_slot(b, sptr, slot), vector(element))
+                values = b.trunc(load_slot(b, sptr, slot), vector(element))
                 if width >= 2:
                     masked_store(b, values, first, lanes(b, mask))
                 else:
                     store(b, values, first, 1)
             with scattered, each_lane(b, mask) as lane:
                 value = load(b, lane_of(b, sptr, lane, slot.width // 8), slot, 4)
-                store(b, narrow(value, element), _host(b, out, delta, lane), 1)
+                store(b, b.trunc(value, element), _host(b, out, delta, lane), 1)
 
     _by_format(b, fmt, case, signs=False)
 
@@ -155,9 +156,7 @@ def _by_format(b: Builder, fmt: Any, case: Any, signs: bool = True) -> None:
     """Run ``case`` for the format at hand. The sign does not matter where nothing is extended."""
     kept = fmt if signs else b.and_(fmt, word(~16))
     cases = {
-        code: (lambda width=width, signed=signed, wide=wide: case(width, signed, wide))
-        for code, width, signed, wide in _formats()
-        if signs or not signed
+        code: partial(case, width, signed, wide) for code, width, signed, wide in _formats() if signs or not signed
     }
     dispatch(b, b.trunc(b.and_(kept, word(63)), I32), cases)
 
@@ -207,11 +206,11 @@ def fill_lane(b: Builder, dptr: Any, what: Any, mask: Any) -> None:
         [FULL & -(1 << lane) for lane in range(LANES)],
         [FULL & -(2 << lane) for lane in range(LANES)],
     ]
-    cases = {i: (lambda row=row: store_slot(b, constant(I32, row), dptr, mask)) for i, row in enumerate(rows)}
+    cases = {i: partial(store_slot, b, constant(I32, row), dptr, mask) for i, row in enumerate(rows)}
     dispatch(b, b.trunc(what, I32), cases)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., Any]] = {
     "addresses": addresses,
     "load": memory_load,
     "store": memory_store,

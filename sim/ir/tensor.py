@@ -5,6 +5,7 @@ the CPU. Fragment layouts: PTX ISA 9.0, 9.7.14.5.8.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from . import floats
@@ -124,7 +125,7 @@ def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
 
     kinds = [(floats.half_to_single, True), (floats.brain_to_single, True), (floats.half_to_single, False)]
     cases = {i | shallow << 2: (*kind, 16 >> shallow) for i, kind in enumerate(kinds) for shallow in (0, 1)}
-    dispatch(b, b.trunc(fmt, I32), {number: (lambda row=row: case(*row)) for number, row in cases.items()})
+    dispatch(b, b.trunc(fmt, I32), {number: partial(case, *row) for number, row in cases.items()})
 
 
 def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:
@@ -145,7 +146,7 @@ def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) ->
         for i in range(count):
             matrix(i)
 
-    dispatch(b, b.trunc(n, I32), {count: (lambda count=count: matrices(count)) for count in (1, 2, 4)})
+    dispatch(b, b.trunc(n, I32), {count: partial(matrices, count) for count in (1, 2, 4)})
 
 
-FUNCTIONS = {"mma": mma, "ldmatrix": ldmatrix}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"mma": mma, "ldmatrix": ldmatrix}

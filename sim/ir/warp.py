@@ -1,5 +1,7 @@
 """Library functions in which lanes see one another: shuffle, match, reduction over the warp."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
@@ -46,7 +48,7 @@ def _permute_avx512(b: Builder, x: Any, picks: Any) -> Any:
     for at in (0, 16):
         index = shuffle(b, picks, undefined(picks.type), range(at, at + 16))
         parts.append(intrinsic(b, "x86.avx512.vpermi2var.d.512", half, [low, index, high]))
-    return shuffle(b, *parts, range(LANES))
+    return shuffle(b, parts[0], parts[1], range(LANES))
 
 
 def _permute_avx2(b: Builder, x: Any, picks: Any) -> Any:
@@ -104,7 +106,7 @@ def shfl(b: Builder, dptr: Any, pptr: Any, aptr: Any, bptr: Any, cptr: Any, mode
         with b.if_then(nonzero(b, pptr)):
             store_predicate(b, bits(b, in_range), pptr, mask)
 
-    dispatch(b, b.trunc(mode, I32), {number: (lambda number=number: case(number)) for number in range(4)})
+    dispatch(b, b.trunc(mode, I32), {number: partial(case, number) for number in range(4)})
 
 
 def match(b: Builder, dptr: Any, pptr: Any, aptr: Any, is64: Any, all_: Any, mask: Any) -> None:
@@ -160,8 +162,8 @@ def redux(b: Builder, dptr: Any, aptr: Any, fmt: Any, mask: Any) -> None:
         kept = b.select(lanes(b, mask), value, constant(I32, neutral))
         store_slot(b, splat(b, reduce(b, name, kept)), dptr, mask)
 
-    cases = {op | t << 8: (lambda row=row: case(*row)) for (op, t), row in _REDUCTIONS.items()}
+    cases = {op | t << 8: partial(case, *row) for (op, t), row in _REDUCTIONS.items()}
     dispatch(b, b.trunc(fmt, I32), cases)
 
 
-FUNCTIONS = {"shfl": shfl, "match": match, "redux": redux}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"shfl": shfl, "match": match, "redux": redux}

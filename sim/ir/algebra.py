@@ -121,9 +121,8 @@ class Value:
             product = b.fmul(self._single().v, x._single().v)
             return self._like(floats.single_to_half(b, floats.sum_odd(b, product, y._single().v)), "f16")
         if self.t == "bf16":
-            one, two, three = (value._single().to("f64").v for value in (self, x, y))
-            total = floats.sum_odd(b, b.fmul(one, two), three)
-            return self._like(floats.single_to_brain(b, floats.double_to_single_odd(b, total)), "bf16")
+            total = floats.fma_odd(b, self._single().v, x._single().v, y._single().v)
+            return self._like(floats.single_to_brain(b, total), "bf16")
         return self._like(intrinsic(b, "fma", self.v.type, [self.v, x.v, y.v], self.v.type))
 
     def sqrt(self) -> "Value":
@@ -309,11 +308,22 @@ class Value:
         return self._like(floats.double_to_single_odd(b, self.v), "f32")._narrow(t)
 
     def _float_to_int(self, t: str) -> "Value":
+        """Truncated and saturated, NaN to 0. LLVM's saturating conversions do this lane by lane: clamp by compares."""
         if self._is_half:
             return self._single()._float_to_int(t)
-        name = "fptosi.sat" if t[0] == "s" else "fptoui.sat"
-        result = self._vector(t)
-        return self._like(intrinsic(self.b, name, result, [self.v], result, self.v.type), t)
+        width, signed = width_of(t), t[0] == "s"
+        low, high = (-(1 << width - 1), (1 << width - 1) - 1) if signed else (0, (1 << width) - 1)
+        if width < 32:
+            wide = self._float_to_int(f"{t[0]}32")
+            wide = (wide > wide.const(high)).where(wide.const(high), wide)
+            return (wide < wide.const(low)).where(wide.const(low), wide).to(t)
+        convert = self.b.fptosi if signed else self.b.fptoui
+        whole = self._like(convert(self.v, self._vector(t)), t)
+        below = (self < self.const(float(high + 1))).where(whole, whole.const(high))
+        if not signed:
+            return (self > self.const(-1.0)).where(below, whole.const(0))
+        inside = (self < self.const(float(low))).where(whole.const(low), below)
+        return (self == self).where(inside, whole.const(0))
 
     # --- bits of integers
     def popc(self) -> "Value":

@@ -9,7 +9,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from .build import F32, F64, HALF, I16, I32, I64, Builder, constant, intrinsic, vector
+from .build import F32, F64, HALF, I16, I32, I64, Builder, constant, every, intrinsic, vector
 
 BF16_NAN = 0x7FFF
 
@@ -72,6 +72,28 @@ def sum_odd(b: Builder, x: Any, y: Any) -> Any:
     integer = I32 if x.type.element == F32 else I64
     signs = b.xor(b.bitcast(error, vector(integer, n)), b.bitcast(total, vector(integer, n)))
     return _force_odd(b, total, inexact, b.icmp_signed("<", signs, constant(integer, 0, n)))
+
+
+def fma_odd(b: Builder, x: Any, y: Any, z: Any) -> Any:
+    """``x * y + z`` of bf16 values held in f32, rounded to odd. Their product is exact in f32 unless it leaves the
+    range of normal numbers; a vector in which one does is done in f64."""
+    n = x.type.count
+    product = b.fmul(x, y)
+    size, zero = absolute(b, product), constant_zero(x.type)
+    is_zero = b.or_(b.fcmp_ordered("==", x, zero), b.fcmp_ordered("==", y, zero))
+    in_range = b.or_(b.fcmp_ordered(">", size, ir.Constant(x.type, [2.0**-100] * n)), is_zero)
+    in_range = b.and_(in_range, b.fcmp_ordered("<", size, ir.Constant(x.type, [2.0**126] * n)))
+    with b.if_else(every(b, in_range)) as (single, double):
+        with single:
+            total, from_single = sum_odd(b, product, z), b.block
+        with double:
+            wide = [b.fpext(v, vector(F64, n)) for v in (x, y, z)]
+            exact = sum_odd(b, b.fmul(wide[0], wide[1]), wide[2])
+            cut, from_double = double_to_single_odd(b, exact), b.block
+    result = b.phi(x.type)
+    result.add_incoming(total, from_single)
+    result.add_incoming(cut, from_double)
+    return result
 
 
 def constant_zero(type_: ir.VectorType) -> ir.Constant:

@@ -42,7 +42,7 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As argparse, but unknown options are errors here, where those of the command are known."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
@@ -202,8 +202,8 @@ def say(message: str) -> None:
     print(f"simasm: {message}", file=sys.stderr)
 
 
-def report(error: BaseException) -> int:
-    """Tell the user about an error; returns the exit code."""
+def report(error: BaseException, colored: Callable[[Any], str]) -> int:
+    """Tell the user about an error; returns the exit code. ``colored`` gives the messages of an AssemblyError."""
     names = [kind.__name__ for kind in type(error).__mro__]
     if isinstance(error, MemoryError):
         say(f"error: not enough memory: {error}" if str(error) else "error: not enough memory on this host")
@@ -214,7 +214,7 @@ def report(error: BaseException) -> int:
     code = next((ERRORS[name] for name in names if name in ERRORS), BUG)
     if code == SOURCE:
         color = sys.stderr.isatty() and "NO_COLOR" not in os.environ
-        print(error.render(color) if hasattr(error, "render") else error, file=sys.stderr)
+        print(str(colored(error) if color else error).rstrip("\n"), file=sys.stderr)
     elif code == BUG:
         _report_bug(error)
     else:

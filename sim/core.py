@@ -5,6 +5,7 @@ GPU changes nothing. All threads take the same decision after each window from w
 """
 
 from .dispatch import QUEUED, RUNNING, dispatch
+from .far import far
 from .hub import hub
 from .jit import entry, inline, outline
 from .layout import gpu_base
@@ -39,6 +40,13 @@ SPINS = 2000
 WARP_RECORD_MARGIN = 16384
 
 
+@far
+def gather(A, P, gpu, begin, end):
+    """Take in what other GPUs sent in the previous window."""
+    switch.gather(A, P, gpu, begin, end)
+    return 0
+
+
 @outline
 def run_quantum(A, P, g, gpu, q):
     """Run all SMs of a GPU for a quantum, then its memory step. Returns when something happens here next."""
@@ -70,7 +78,7 @@ def _wants_to_stop(A, P, g):
         return Stop.FAULT
     if A[g + TRACE_ADDRESS] != 0 and A[g + TRACE_COUNT] > A[g + TRACE_ROOM]:
         return Stop.DRAIN
-    if A[g + WARP_RECORD_COUNT] > A[g + WARP_RECORD_ROOM] - WARP_RECORD_MARGIN:
+    if A[g + WARP_RECORD_ROOM] > 0 and A[g + WARP_RECORD_COUNT] > A[g + WARP_RECORD_ROOM] - WARP_RECORD_MARGIN:
         return Stop.DRAIN
     if _is_done(A, P, g):
         return Stop.DONE
@@ -81,7 +89,7 @@ def _wants_to_stop(A, P, g):
 def run_window(A, P, gpu, begin, end, parity):
     """Run one GPU for the window ``[begin, end)`` and leave what the others need to know."""
     g = gpu_base(gpu)
-    switch.gather(A, P, gpu, begin, end)
+    gather(A, P, gpu, begin, end)
     following = BIG
     for q in range(begin, end, QUANTUM):
         following = run_quantum(A, P, g, gpu, q)

@@ -5,6 +5,8 @@ may start (MoE-Hub section IV-C).
 """
 
 from .hub import hub
+from .far import far
+from .hub.dam import close_key
 from .jit import inline, outline
 from .params import CTA_INTERVAL_TICKS, KERNEL_GAP, SMS, TICKS
 from .raw import BIG
@@ -13,20 +15,23 @@ from .sm.l1 import l1_invalidate
 from .state import (
     DISPATCH_SM,
     DISPATCH_TICKS,
+    FUNCTIONAL,
     GRID_X,
     GRID_Y,
     GRID_Z,
+    GPUS,
     GROUPS,
     LAUNCH_AFTER,
     LAUNCH_AXIS,
     LAUNCH_BEGIN,
+    LAUNCH_CLOSES,
     LAUNCH_COUNT,
     LAUNCH_DONE,
     LAUNCH_END,
+    LAUNCH_ENDING,
     LAUNCH_GATE,
     LAUNCH_GROUP,
     LAUNCH_GROUP_FIRST,
-    LAUNCH_ID,
     LAUNCH_READY,
     LAUNCH_STARTED,
     LAUNCH_STATE,
@@ -96,15 +101,16 @@ def _next_gated(A, P, g, launch):
 @inline
 def _start_next(A, P, g, gpu, launch, linear, q):
     """Give a thread block to the next SM with room. False if none has."""
-    for i in range(P[SMS]):
-        index = (A[g + DISPATCH_SM] + i) % P[SMS]
+    sms = A[FUNCTIONAL] if A[FUNCTIONAL] > 0 else P[SMS]
+    for i in range(sms):
+        index = (A[g + DISPATCH_SM] + i) % sms
         s = sm_base(A, P, gpu, index)
         if not fits(A, P, g, s, launch):
             continue
         ticks = max(A[g + DISPATCH_TICKS], q * TICKS)
         A[g + DISPATCH_TICKS] = ticks + P[CTA_INTERVAL_TICKS]
         start_cta(A, P, g, s, launch, linear, ticks // TICKS)
-        A[g + DISPATCH_SM] = (index + 1) % P[SMS]
+        A[g + DISPATCH_SM] = (index + 1) % sms
         for w in range(WARPS):
             A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
         return True
@@ -141,7 +147,23 @@ def _may_begin(A, P, g, launch, until):
     return begin < until
 
 
-@outline
+@far
+def hub_end(A, P, g, gpu, t, key):
+    """Tell all GPUs that this one has sent all its row stores."""
+    hub.end(A, P, g, gpu, A[GPUS], t, key)
+    return 0
+
+
+@inline
+def _announce_end(A, P, g, gpu, launch, t):
+    """A launch is done: gates may wait for that, here or on all GPUs."""
+    if A[g + LAUNCH_ENDING + launch] > 0:
+        hub_end(A, P, g, gpu, t, A[g + LAUNCH_ENDING + launch] - 1)
+    if A[g + LAUNCH_CLOSES + launch] > 0:
+        close_key(A, P, g, t, A[g + LAUNCH_CLOSES + launch] - 1)
+
+
+@far
 def dispatch(A, P, g, gpu, q, until):
     """Begin, feed and end launches during ``[q, until)``. Returns the cycle of the next launch that is due, or BIG."""
     due = BIG
@@ -161,6 +183,6 @@ def dispatch(A, P, g, gpu, q, until):
             if A[g + LAUNCH_DONE + launch] == A[g + LAUNCH_TOTAL + launch]:
                 A[g + LAUNCH_STATE + launch] = DONE
                 A[g + LAUNCH_END + launch] = max(A[g + LAUNCH_END + launch], A[g + LAUNCH_BEGIN + launch])
-                hub.kernel_done(A, P, g, gpu, A[g + LAUNCH_ID + launch], q)
+                _announce_end(A, P, g, gpu, launch, until)
                 due = min(due, until)
     return due

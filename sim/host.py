@@ -4,8 +4,8 @@ A program is ``{"name": …, "statements": [{"stmt": "launch", "at": [file, line
 the expressions, host_buffers.py and host_hub.py the statements about memory and hubs.
 
 Time. There is one host process per GPU, as in a distributed job, each with its own clock: ``launch … on all`` costs
-every process one call, at the same time. Launches are asynchronous; ``sync``, ``read``, ``copy`` and ``check`` wait for the
-work of the GPUs they concern. Allocating and filling buffers, and checking, take no simulated time.
+every process one call, at the same time. Launches are asynchronous; ``sync``, ``read``, ``copy`` and ``check`` wait for
+the work of the GPUs they concern. Allocating and filling buffers, and checking, take no simulated time.
 """
 
 from __future__ import annotations

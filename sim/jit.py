@@ -6,12 +6,15 @@ served stale code. The cache directory is therefore named after a digest of ever
 
 import hashlib
 import os
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
 _COMPILED = (
     *("sim/sm/*.py", "sim/mem/*.py", "sim/hub/*.py", "sim/net/*.py"),
-    *(f"sim/{name}.py" for name in ("addresses", "core", "dispatch", "functional", "jit", "layout", "params", "raw", "state")),
+    *(f"sim/{name}.py" for name in ("addresses", "core", "dispatch", "far", "functional", "jit", "layout", "params", "raw", "state")),
     *("isa/instr.py", "isa/types.py", "traces/records.py"),
 )
 """Compiled code, and the constants it takes from elsewhere."""
@@ -47,6 +50,7 @@ if _dir := _cache_dir():
     os.environ["NUMBA_CACHE_DIR"] = _dir
 
 from numba import config, njit  # noqa: E402  the cache directory must be set first
+from numba.core import codegen  # noqa: E402
 
 if _dir:
     config.CACHE_DIR = _dir
@@ -58,4 +62,44 @@ JIT = not config.DISABLE_JIT
 inline = njit(forceinline=True, _nrt=False, error_model="numpy")
 outline = njit(_nrt=False, error_model="numpy")
 entry = njit(cache=bool(_dir), nogil=True, _nrt=False, error_model="numpy")
-"""``inline`` for helpers, ``outline`` for cold or shared code, ``entry`` for the few functions Python calls."""
+"""``inline`` for helpers, ``outline`` for small shared code, ``entry`` for the few functions Python calls."""
+
+
+def cached() -> bool:
+    """Whether compiled code is kept on disk."""
+    return bool(_dir)
+
+
+@contextmanager
+def light_helpers(final: Container[str]) -> Iterator[None]:
+    """While code is compiled: only functions named in ``final`` become machine code, helpers are just linked into them.
+
+    Numba would optimise and generate code for every helper on its own, although nobody calls it that way; that is most of
+    the compile time. The version of numba is pinned because this reaches into it.
+    """
+    library = codegen.JITCodeLibrary
+    target = codegen.JITCPUCodegen
+    optimize, finish, set_env = library._optimize_final_module, library._finalize_final_module, target.set_env
+
+    def optimize_final(self: Any) -> None:
+        if self.name in final:
+            optimize(self)
+
+    def finish_final(self: Any) -> None:
+        if self.name in final:
+            finish(self)
+        else:
+            self._finalize_dynamic_globals()
+            self._finalized = True
+
+    def set_env_of_final(self: Any, env_name: str, env: Any) -> None:
+        if self._engine.is_symbol_defined(env_name):
+            set_env(self, env_name, env)
+
+    library._optimize_final_module, library._finalize_final_module = optimize_final, finish_final
+    target.set_env = set_env_of_final
+    try:
+        yield
+    finally:
+        library._optimize_final_module, library._finalize_final_module = optimize, finish
+        target.set_env = set_env

@@ -33,7 +33,7 @@ class Arena:
         self.words[index] = value
 
 
-BIG = 1 << 58
+BIG = 1 << 56
 """A time that never comes."""
 
 if JIT:

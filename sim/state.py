@@ -24,6 +24,9 @@ LOCAL_LANE_BYTES = 1 << 16
 SCORES = 1 + MAX_SLOTS + MAX_PREDICATES
 """Scoreboard entries of a warp: entry 0 is always ready, then registers, then predicates."""
 STALLS = len(Stall)
+REASON = 5
+"""Bits of a ready time that name its `Stall`."""
+REASONS = (1 << REASON) - 1
 L1_MAX_LINES = 2048
 SHARED_STRIDE = 1 << 18
 """Bytes of shared memory storage per CTA slot."""
@@ -102,7 +105,7 @@ PATH_MASK = _s.field(WARPS * PATHS)
 DEPTH = _s.field(WARPS)
 """Call depth of the active path."""
 READY = _s.field(WARPS)
-"""``cycle << 4 | Stall``: when the warp's operands are ready and what that time is determined by."""
+"""``cycle << REASON | Stall``: when the warp's operands are ready and what that time is determined by."""
 LAST = _s.field(WARPS)
 """Cycle after the warp's last issue; its start before the first."""
 RESERVED = _s.field(WARPS)
@@ -126,6 +129,7 @@ COPY_TARGET = _s.field(WARPS)
 """The warp waits until groups below this number are complete."""
 POLL_PC = _s.field(WARPS)
 POLL_COUNT = _s.field(WARPS)
+POLL_ADDRESS = _s.field(WARPS)
 STARTED = _s.field(WARPS)
 ISSUED = _s.field(WARPS)
 LOCAL = _s.field(WARPS)
@@ -136,7 +140,7 @@ CALL_DEPTH = 16
 RETURNS = _s.field(WARPS * CALL_DEPTH * 32)
 """Return addresses by call depth and lane."""
 SCORE = _s.field(WARPS * SCORES)
-"""``cycle << 4 | Stall`` per register: when a value may be read."""
+"""``cycle << REASON | Stall`` per register: when a value may be read."""
 
 CTA_LAUNCH = _s.field(CTAS)
 CTA_LINEAR = _s.field(CTAS)
@@ -202,8 +206,9 @@ LOAD_FREED = _s.field()
 LOAD_FRESH = _s.field()
 LOADS_USED = _s.field()
 REQUESTS = 8192
-REQUEST = _s.field(REQUESTS * 4)
-"""Requests of this quantum: time, line << 4 | sectors, kind | load << 8 | count << 32, packet row."""
+REQUEST_WORDS = 6
+REQUEST = _s.field(REQUESTS * REQUEST_WORDS)
+"""Requests of this quantum: time, line << 4 | sectors, kind | load << 8 | count << 32, packet row or L1 way, byte mask."""
 REQUEST_COUNT = _s.field()
 PACKET_ROWS = 256
 PACKET_WORDS = 40
@@ -285,7 +290,8 @@ LAUNCH_STATIC = _g.field(LAUNCHES)
 LAUNCH_REGISTERS = _g.field(LAUNCHES)
 """Registers a warp takes, in 32-bit registers of all its lanes."""
 LAUNCH_SLOTS = _g.field(LAUNCHES)
-LAUNCH_SCORES = _g.field(LAUNCHES)
+"""Register slots of a thread, and one."""
+LAUNCH_PREDICATES = _g.field(LAUNCHES)
 LAUNCH_LOCAL = _g.field(LAUNCHES)
 LAUNCH_PARAMS = _g.field(LAUNCHES)
 LAUNCH_PARAM_BYTES = _g.field(LAUNCHES)
@@ -295,6 +301,10 @@ LAUNCH_DONE = _g.field(LAUNCHES)
 LAUNCH_GATE = _g.field(LAUNCHES)
 """Gate + 1 whose groups release the CTAs; 0 none."""
 LAUNCH_AXIS = _g.field(LAUNCHES)
+LAUNCH_ENDING = _g.field(LAUNCHES)
+"""Key + 1 of the ending that all GPUs hear of when the launch is done; 0 none."""
+LAUNCH_CLOSES = _g.field(LAUNCHES)
+"""Key + 1 of the ending that only this GPU hears of."""
 LAUNCH_ID = _g.field(LAUNCHES)
 LAUNCH_INSTRUCTIONS = _g.field(LAUNCHES)
 LAUNCH_GROUP_FIRST = _g.field(LAUNCHES)

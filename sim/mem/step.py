@@ -7,6 +7,8 @@ serving in time order makes the shared L2, HBM and hub see the same traffic what
 from traces.records import Stall
 
 from ..hub import hub
+from ..hub.dam import ack_mask
+from ..far import far
 from ..jit import inline, outline
 from ..net.packet import ADDR, DATA, MASK_HI, MASK_LO, TAG
 from ..params import FENCE_SYS_CYCLES, FN_LOAD, HUB_REPLY, L1_CYCLES, MSHRS, REMOTE_CREDITS, SMS
@@ -37,9 +39,11 @@ from ..state import (
     PENDING,
     R_SUB,
     READY,
+    REASON,
     REGS,
     REQUEST,
     REQUEST_COUNT,
+    REQUEST_WORDS,
     SCRATCH,
     SM_ARENA,
     SM_WORDS,
@@ -63,6 +67,26 @@ QUANTUM = 128
 """Cycles an SM runs between two memory steps."""
 
 
+@far
+def hub_egress(A, P, g, gpu, t, row):
+    """Hand a packet to the hub."""
+    hub.egress(A, P, g, gpu, t, row)
+    return 0
+
+
+@far
+def hub_ingress(A, P, g, gpu, t, row):
+    """A packet arrived; 1 if it is a reply for an SM."""
+    return hub.ingress(A, P, g, gpu, t, row)
+
+
+@far
+def hub_advance(A, P, g, gpu, until):
+    """Let the hub's sending side run."""
+    hub.advance(A, P, g, gpu, until)
+    return 0
+
+
 @inline
 def _sm_at(A, P, gpu, index):
     """Arena index of SM ``index`` of the GPU."""
@@ -80,7 +104,7 @@ def _sort(A, P, g, gpu, q):
         n = A[s + REQUEST_COUNT]
         total += n
         for i in range(n):
-            A[g + BUCKET + 1 + _bucket(A[s + REQUEST + 4 * i], q)] += 1
+            A[g + BUCKET + 1 + _bucket(A[s + REQUEST + REQUEST_WORDS * i], q)] += 1
     if total == 0:
         return 0
     for i in range(QUANTUM):
@@ -88,8 +112,8 @@ def _sort(A, P, g, gpu, q):
     for index in range(P[SMS]):
         s = _sm_at(A, P, gpu, index)
         for i in range(A[s + REQUEST_COUNT]):
-            bucket = g + BUCKET + _bucket(A[s + REQUEST + 4 * i], q)
-            A[g + SORTED + A[bucket]] = s + REQUEST + 4 * i
+            bucket = g + BUCKET + _bucket(A[s + REQUEST + REQUEST_WORDS * i], q)
+            A[g + SORTED + A[bucket]] = s + REQUEST + REQUEST_WORDS * i
             A[bucket] += 1
         A[s + REQUEST_COUNT] = 0
     return total
@@ -150,13 +174,14 @@ def _serve(A, P, g, gpu, s, at):
         _answer(A, g, s, index, when)
     elif kind == Request.STORE:
         when = l2_write(A, P, g, t, line, sectors)
-        hub.local_store(A, P, g, when, line << 7, sectors, word >> 32)
+        if A[at + 4] | A[at + 5]:
+            ack_mask(A, P, g, when, gpu + 1 << 38 | line << 7, A[at + 4], A[at + 5])
     elif kind == Request.MERGED:
         filled = A[s + L1_FILLED + A[at + 3]]
         when = l2_read(A, P, g, t, line, sectors) if filled >= BIG else max(filled, t + P[L1_CYCLES])
         _answer(A, g, s, index, when)
     elif kind == Request.EGRESS:
-        hub.egress(A, P, g, gpu, t, A[at + 3])
+        hub_egress(A, P, g, gpu, t, A[at + 3])
     elif kind == Request.FENCE:
         _begin_fence(A, P, g, s, A[at + 3], t)
     else:
@@ -223,7 +248,7 @@ def _arrivals(A, P, g, gpu, until, q):
     while hub.arrival_time(A, g) < until:
         t = hub.arrival_time(A, g)
         row = hub.take_arrival(A, g)
-        if hub.ingress(A, P, g, gpu, t, row) == 1:
+        if hub_ingress(A, P, g, gpu, t, row) == 1:
             _deliver(A, P, g, gpu, row, max(t + P[HUB_REPLY], q + QUANTUM))
 
 
@@ -241,12 +266,12 @@ def _end_throttle(A, P, g, gpu, q):
         for w in range(WARPS):
             if A[s + BLOCK + w] == Block.THROTTLE and A[s + LIVE + w]:
                 A[s + BLOCK + w] = Block.NONE
-                A[s + READY + w] = q + QUANTUM << 4 | Stall.LG_THROTTLE
+                A[s + READY + w] = q + QUANTUM << REASON | Stall.LG_THROTTLE
                 A[s + WAKE + w] = q + QUANTUM
                 A[s + NEXT] = min(A[s + NEXT], q + QUANTUM)
 
 
-@outline
+@far
 def memory_step(A, P, g, gpu, q):
     """Serve quantum ``[q, q + QUANTUM)`` of a GPU. Returns the earliest cycle at which anything here happens again."""
     total = _sort(A, P, g, gpu, q)
@@ -256,7 +281,7 @@ def memory_step(A, P, g, gpu, q):
             _arrivals(A, P, g, gpu, A[at] + 1, q)
         _serve(A, P, g, gpu, at - (at - A[SM_ARENA]) % SM_WORDS, at)
     _arrivals(A, P, g, gpu, q + QUANTUM, q)
-    hub.advance(A, P, g, gpu, q + QUANTUM)
+    hub_advance(A, P, g, gpu, q + QUANTUM)
     if A[g + FENCE_COUNT] > 0:
         _end_fences(A, P, g, q + QUANTUM)
     _end_throttle(A, P, g, gpu, q)

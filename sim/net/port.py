@@ -51,16 +51,17 @@ def take_arrival(A, g):
 
 @inline
 def occupy_port(A, P, g, plane, row, tick):
-    """Send the packet through the port, not before ``tick``. Returns when its last flit has left the switch. The
-    target list of a dynamic multicast stays behind (papers' 69 % and 80 % payload efficiencies need that)."""
+    """Send a packet whose first flit is there at ``tick`` through the port. Returns when its last flit has left the
+    switch: not before it came in. The target list of a dynamic multicast stays behind."""
     flits = A[row + FLITS] - target_flits(A, row)
     start = max(tick, A[g + PORT_FREE + plane])
     busy = flits * P[FLIT_TICKS]
-    A[g + PORT_FREE + plane] = start + busy
+    left = max(start + busy, tick + A[row + FLITS] * P[FLIT_TICKS])
+    A[g + PORT_FREE + plane] = left
     A[g + PORT_BUSY + plane] += busy
     A[g + RECEIVED_PACKETS + A[row + KIND]] += 1
     A[g + RECEIVED_FLITS + A[row + KIND]] += flits
-    return start + busy
+    return left
 
 
 @inline

@@ -3,6 +3,7 @@
 from traces.records import Stall
 
 from ..addresses import OFFSET_MASK, SHARED_REGION
+from ..far import far
 from ..jit import inline, outline
 from ..params import FN_ADDRESSES, MEM_INTERVAL
 from ..raw import call, load_u8, load_u32, store_8
@@ -28,6 +29,8 @@ from .requests import free_load, new_load, request
 from .scoreboard import park, schedule
 
 _LINES, _TARGETS = 64, 160
+WAIT_ALL = -1
+"""Groups that may stay in flight, for cp.async.wait_all: not even the open one."""
 
 
 @inline
@@ -37,7 +40,7 @@ def _copy_lane(A, P, source, target, size, valid):
         store_8(target + i, load_u8(source + i) if i < valid else 0)
 
 
-@outline
+@far
 def copy_async(A, P, g, gpu, s, w, row, mask, t):
     """``cp.async``: operand 4 is the source, operand 0 the shared target, operand 1 an optional source size."""
     sub = A[row + R_SUB]

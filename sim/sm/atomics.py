@@ -3,6 +3,7 @@
 from traces.records import Stall
 
 from ..addresses import SHARED_REGION
+from ..far import far
 from ..jit import inline, outline
 from ..layout import gpu_base
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP, TAG, Packet
@@ -117,7 +118,7 @@ def remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t):
         A[s + LOAD_REMAIN + index] += k
 
 
-@outline
+@far
 def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     """Execute ``atom`` (``returns``) or ``red``. Returns True unless it faulted."""
     sub = A[row + R_SUB]

@@ -2,6 +2,7 @@
 
 from traces.records import Stall
 
+from ..far import far
 from ..jit import inline, outline
 from ..params import BAR_CYCLES, BAR_WARP_CYCLES
 from ..raw import store_32
@@ -48,7 +49,7 @@ def _deliver(A, s, w, row, form, value):
         store_32(A[s + REGS + w] + (A[row + R_OP01] & 0xFFFFFFFF), -1 if value else 0)
 
 
-@outline
+@far
 def release(A, P, s, c, barrier):
     """All warps have arrived: let those that wait go on."""
     at = c * BARRIERS + barrier
@@ -65,6 +66,7 @@ def release(A, P, s, c, barrier):
             if A[s + ACTIVE + w] == 0:
                 unpark(A, s, w)
             schedule(A, s, w, when, Stall.BARRIER)
+    return 0
 
 
 @inline

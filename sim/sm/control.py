@@ -1,8 +1,10 @@
 """Control flow of a warp: branches, calls, exits."""
 
+from isa.instr import Kind
 from traces.records import Stall
 
-from ..jit import inline, outline
+from ..far import far
+from ..jit import inline
 from ..params import BRANCH_CYCLES
 from ..raw import ctz, load_u32
 from ..state import (
@@ -44,7 +46,7 @@ def branch(A, P, s, w, row, mask, pc, t):
     return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
 
 
-@outline
+@inline
 def branch_indexed(A, P, g, s, w, row, mask, t):
     """``brx.idx``: operand 0 indexes the list of targets in the side table; sub: its length."""
     index = operand(A, row, 0, registers(A, s, w))
@@ -77,7 +79,7 @@ def branch_indexed(A, P, g, s, w, row, mask, t):
     return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
 
 
-@outline
+@inline
 def call(A, P, g, s, w, row, mask, t):
     """``call``: lanes of ``mask`` enter the function; their return addresses are kept per lane."""
     depth = A[s + DEPTH + w]
@@ -97,7 +99,7 @@ def call(A, P, g, s, w, row, mask, t):
     return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
 
 
-@outline
+@inline
 def return_(A, P, s, w, mask, t):
     """``ret`` inside a function: every lane goes back to where it came from."""
     depth = A[s + DEPTH + w] - 1
@@ -125,7 +127,7 @@ def return_(A, P, s, w, mask, t):
     return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
 
 
-@outline
+@inline
 def exit_(A, P, g, s, w, mask, t):
     """``exit``: lanes of ``mask`` are done. Returns the next issue cycle of what is left of the warp."""
     live = retire(A, s, w, mask)
@@ -136,3 +138,15 @@ def exit_(A, P, g, s, w, mask, t):
         next_path(A, s, w)
     return schedule(A, s, w, t + 1, Stall.BRANCH_RESOLVE)
 
+
+
+@far
+def control_instruction(A, P, g, s, w, row, kind, mask, t):
+    """Execute ``call``, ``ret``, ``exit`` or ``brx.idx``. Returns the next issue cycle."""
+    if kind == Kind.EXIT or (kind == Kind.RET and A[s + DEPTH + w] == 0):
+        return exit_(A, P, g, s, w, mask, t)
+    if kind == Kind.RET:
+        return return_(A, P, s, w, mask, t)
+    if kind == Kind.CALL:
+        return call(A, P, g, s, w, row, mask, t)
+    return branch_indexed(A, P, g, s, w, row, mask, t)

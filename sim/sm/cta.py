@@ -2,7 +2,8 @@
 
 from traces.records import Stall
 
-from ..jit import inline, outline
+from ..far import far
+from ..jit import inline
 from ..params import CTA_START_CYCLES, MAX_CTAS, MAX_WARPS, REGISTERS, SMEM_BYTES, SMEM_RESERVED_BYTES
 from ..raw import BIG, ctz, store_64
 from ..state import (
@@ -41,13 +42,15 @@ from ..state import (
     LAUNCH_ID,
     LAUNCH_INSTRUCTIONS,
     LAUNCH_PC,
+    LAUNCH_PREDICATES,
     LAUNCH_REGISTERS,
-    LAUNCH_SCORES,
     LAUNCH_SHARED,
+    LAUNCH_SLOTS,
     LAUNCH_WARPS,
     LIVE,
     LOCAL,
     LOCAL_LANE_BYTES,
+    MAX_SLOTS,
     PATH_COUNT,
     PC,
     PENDING,
@@ -129,14 +132,16 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
     A[s + WARP_IN_CTA + w] = index
     A[s + REGS + w] = A[s + SM_REGS] + w * REGISTER_STRIDE
     A[s + LOCAL + w] = A[s + SM_LOCAL] + w * (32 * LOCAL_LANE_BYTES)
-    for i in range(A[g + LAUNCH_SCORES + launch]):
+    for i in range(A[g + LAUNCH_SLOTS + launch]):
         A[s + SCORE + w * SCORES + i] = 0
+    for i in range(A[g + LAUNCH_PREDICATES + launch]):
+        A[s + SCORE + w * SCORES + 1 + MAX_SLOTS + i] = 0
     A[s + STARTED + w] = t
     A[s + LAST + w] = t
     schedule(A, s, w, t, Stall.DISPATCH)
 
 
-@outline
+@far
 def start_cta(A, P, g, s, launch, linear, t):
     """Place CTA ``linear`` of a launch on the SM at cycle ``t``; the SM must have room."""
     c = _free_cta_slot(A, s)
@@ -164,6 +169,7 @@ def start_cta(A, P, g, s, launch, linear, t):
         w = _take_warp_slot(A, s, (first + i) & 3)
         lanes = 0xFFFFFFFF if threads - 32 * i >= 32 else (1 << (threads - 32 * i)) - 1
         _start_warp(A, g, s, w, c, i, launch, lanes, t + P[CTA_START_CYCLES])
+    return 0
 
 
 @inline
@@ -191,7 +197,7 @@ def free_warp(A, s, w):
     A[s + BLOCK + w] = Block.NONE
 
 
-@outline
+@far
 def end_warp(A, P, g, s, w, t):
     """All lanes have exited at cycle ``t``: free the slot (once no load is in flight), maybe end the CTA."""
     c = A[s + CTA_SLOT + w]
@@ -209,7 +215,8 @@ def end_warp(A, P, g, s, w, t):
         free_warp(A, s, w)
     if A[s + CTA_LIVE + c] > 0:
         warp_left(A, P, s, c)
-        return
+        return 0
     A[s + CTAS_USED] -= 1
     A[s + SHARED_USED] -= A[s + CTA_SHARED + c] + P[SMEM_RESERVED_BYTES]
     A[g + LAUNCH_DONE + launch] += 1
+    return 0

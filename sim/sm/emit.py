@@ -48,7 +48,7 @@ def emit(A, g, s, w, t, done, pc, kind, mask, stall, reason, queue, queue_reason
 
 
 @inline
-def keep(A, g, s, entry):
+def keep(A, g, entry):
     """Take the last record back into a load entry until its completion is known."""
     A[g + TRACE_COUNT] -= 1
     at = A[g + TRACE_ADDRESS] + 64 * A[g + TRACE_COUNT]

@@ -3,12 +3,12 @@
 from isa.instr import Kind
 from traces.records import Stall
 
+from ..far import far
 from ..jit import inline, outline
 from ..params import CLOCK_KHZ
 from ..raw import ctz, load_u32, popcount
 from ..state import (
     COPY_GROUP,
-    DEPTH,
     FLAG_ACQUIRE,
     FLAG_RELEASE,
     FLAG_STRONG,
@@ -16,20 +16,25 @@ from ..state import (
     LAST_EFFECT,
     PC,
     PHASE,
+    POLL_ADDRESS,
     POLL_COUNT,
     POLL_PC,
     R_HEAD,
     R_IMM,
     R_REASON,
     R_SUB,
+    SCRATCH,
     R_TIME,
     Fault,
 )
-from . import async_copy, barrier, control, hub_ops, mbarrier, warp_ops
+from . import async_copy, barrier, warp_ops
 from .atomics import atomic
+from .control import branch, control_instruction
 from .fences import Scope, fence
+from .hub_ops import hub_instruction
 from .l1 import l1_invalidate
 from .lsu import load, store
+from .mbarrier import mbarrier
 from .memory_space import fault
 from .operands import operand, registers
 from .scoreboard import park, schedule, set_ready
@@ -43,6 +48,7 @@ MEMORY_KINDS = sum(
         *(Kind.MM_LDRED, Kind.MM_ST, Kind.MM_RED),
     )
 )
+_CONTROL_KINDS = sum(1 << k for k in (Kind.EXIT, Kind.RET, Kind.CALL, Kind.BRX))
 _MEMBER_KINDS = sum(1 << k for k in (Kind.SHFL, Kind.VOTE, Kind.MATCH, Kind.REDUX, Kind.ELECT))
 
 
@@ -63,7 +69,7 @@ def _memory(A, P, g, gpu, s, w, row, kind, mask, t):
         return atomic(A, P, g, gpu, s, w, row, mask, kind == Kind.ATOM, t)
     if kind == Kind.CPASYNC:
         return async_copy.copy_async(A, P, g, gpu, s, w, row, mask, t)
-    return hub_ops.hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t)
+    return hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t)
 
 
 @inline
@@ -91,6 +97,7 @@ def memory_instruction(A, P, g, gpu, s, w, row, kind, mask, pc, t):
     _note_poll(A, s, w, row, kind, pc)
     if not _memory(A, P, g, gpu, s, w, row, kind, mask, t):
         return park(A, s, w)
+    A[s + POLL_ADDRESS + w] = A[s + SCRATCH + 32]
     if flags & FLAG_ACQUIRE:
         l1_invalidate(A, s)
     return schedule(A, s, w, t + 1, Stall.WAIT)
@@ -103,12 +110,12 @@ def _lane_op_done(A, s, w, row, t):
     return schedule(A, s, w, t + 1, Stall.WAIT)
 
 
-@outline
-def _warp_instruction(A, P, g, s, w, row, kind, mask, pc, t):
+@far
+def warp_instruction(A, P, g, s, w, row, kind, mask, pc, t):
     """Instructions in which lanes see one another."""
     if 1 << kind & _MEMBER_KINDS:
         needed = warp_ops.members(A, s, w, row, mask)
-        if not warp_ops.gather_members(A, g, s, w, row, needed, pc, False, t):
+        if not warp_ops.gather_members(A, g, s, w, needed, pc, 0, t):
             return schedule(A, s, w, t + 1, Stall.BARRIER)
         if kind == Kind.ELECT:
             warp_ops.elect(A, P, s, w, row, mask, needed)
@@ -125,15 +132,15 @@ def _warp_instruction(A, P, g, s, w, row, kind, mask, pc, t):
     return _lane_op_done(A, s, w, row, t)
 
 
-@outline
-def _barrier(A, P, g, s, w, row, mask, pc, t):
+@far
+def barrier_instruction(A, P, g, s, w, row, mask, pc, t):
     """``bar``, ``barrier`` and ``bar.warp.sync``: operands 3 id, 4 thread count, 1 predicate."""
     sub = A[row + R_SUB]
     regs = registers(A, s, w)
     A[s + LAST_EFFECT] = t
     A[s + POLL_COUNT + w] = 0
     if sub & 255 == barrier.WARP:
-        warp_ops.gather_members(A, g, s, w, row, warp_ops.members(A, s, w, row, mask), pc, True, t)
+        warp_ops.gather_members(A, g, s, w, warp_ops.members(A, s, w, row, mask), pc, 1, t)
         return schedule(A, s, w, t + 1, Stall.BARRIER)
     lane = ctz(mask)
     number = load_u32(operand(A, row, 3, regs) + 4 * lane)
@@ -158,7 +165,7 @@ def _sleep(A, P, s, w, row, mask, t):
 def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
     """Issue an instruction that is not a lane operation. Returns the warp's next issue cycle (BIG: unknown)."""
     if kind == Kind.BRA:
-        return control.branch(A, P, s, w, row, mask, pc, t)
+        return branch(A, P, s, w, row, mask, pc, t)
     if mask == 0:
         return schedule(A, s, w, t + 1, Stall.WAIT)
     if kind < 64 and 1 << kind & MEMORY_KINDS:
@@ -167,21 +174,15 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
         special_register(A, P, g, gpu, s, w, row, mask, t)
         return _lane_op_done(A, s, w, row, t)
     if kind == Kind.BAR:
-        return _barrier(A, P, g, s, w, row, mask, pc, t)
-    if kind == Kind.EXIT or (kind == Kind.RET and A[s + DEPTH + w] == 0):
-        return control.exit_(A, P, g, s, w, mask, t)
-    if kind == Kind.RET:
-        return control.return_(A, P, s, w, mask, t)
-    if kind == Kind.CALL:
-        return control.call(A, P, g, s, w, row, mask, t)
-    if kind == Kind.BRX:
-        return control.branch_indexed(A, P, g, s, w, row, mask, t)
+        return barrier_instruction(A, P, g, s, w, row, mask, pc, t)
+    if 1 << kind & _CONTROL_KINDS:
+        return control_instruction(A, P, g, s, w, row, kind, mask, t)
     if kind == Kind.MMA or kind == Kind.LDMATRIX:
         return tensor(A, P, g, s, w, row, kind, mask, t)
     if kind == Kind.FENCE:
         return fence(A, P, s, w, A[row + R_SUB] & 255, t)
     if kind == Kind.MBARRIER:
-        if mbarrier.mbarrier(A, P, g, s, w, row, mask, t):
+        if mbarrier(A, P, g, s, w, row, mask, t):
             return schedule(A, s, w, t + 1, Stall.WAIT)
         return park(A, s, w)
     if kind == Kind.CPASYNC_COMMIT:
@@ -194,6 +195,6 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
         fault(A, g, s, w, Fault.TRAP, ctz(mask), 0, 0, t)
         return park(A, s, w)
     elif kind != Kind.NOP:
-        return _warp_instruction(A, P, g, s, w, row, kind, mask, pc, t)
+        return warp_instruction(A, P, g, s, w, row, kind, mask, pc, t)
     return schedule(A, s, w, t + 1, Stall.WAIT)
 

@@ -7,10 +7,11 @@ from isa.instr import Kind
 from traces.records import Stall
 
 from ..addresses import DYMULTIMEM_REGION, MULTIMEM_REGION, OFFSET_MASK, REGION_BITS, REGIONS, SHARED_REGION
+from ..far import far
 from ..jit import inline, outline
 from ..net.packet import COUNT, PACKET_WORDS, TARGETS, Packet
 from ..params import SMEM_CYCLES
-from ..raw import ctz, load_i64, load_u16, load_u32
+from ..raw import ctz, load_i64, load_u32
 from ..state import (
     CONSTS,
     FUNCTIONAL,
@@ -63,7 +64,7 @@ def _read_targets(A, P, g, gpu, s, w, row, mask, first, t):
     while packet < s + PACKETS + A[s + PACKET_COUNT] * PACKET_WORDS:
         A[packet + COUNT] = count
         for i in range(count):
-            A[packet + TARGETS + (i >> 2)] |= load_u16(at + 2 * i) << 16 * (i & 3)
+            A[packet + TARGETS + (i >> 2)] |= load_u32(at + 4 * i) << 16 * (i & 3)
         packet += PACKET_WORDS
     return True
 
@@ -93,7 +94,7 @@ def _addresses_ok(A, g, s, w, kind, nbytes, mask, unit, t):
     return True
 
 
-@outline
+@far
 def hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t):
     """Execute a row store or a multimem instruction. Returns True unless it faulted."""
     sub = A[row + R_SUB]

@@ -7,6 +7,7 @@ reserved: the warp comes back at the time it was given, in the order in which wa
 from isa.instr import Kind
 from traces.records import Stall
 
+from ..far import far
 from ..jit import inline, outline
 from ..raw import BIG, argmin16, call_lane, popcount
 from ..state import (
@@ -32,6 +33,8 @@ from ..state import (
     R_SUB,
     R_TIME,
     READY,
+    REASON,
+    REASONS,
     REGS,
     RESERVED,
     ROW_WORDS,
@@ -81,12 +84,12 @@ def reserve(A, s, w, scheduler, row, t):
     return True
 
 
-@outline
-def record(A, g, s, w, row, pc, kind, mask, stall, queue, reasons, t):
+@far
+def record(A, P, g, s, w, row, pc, kind, mask, stall, queue, reasons, t):
     """Trace record of an instruction; a load in flight keeps it until it completes. ``reasons``: stall | queue << 8."""
     sub = A[row + R_SUB]
     target = A[row + R_DSTS] & 0xFFFF
-    done = A[s + SCORE + w * SCORES + target] >> 4 if target else t + 1
+    done = A[s + SCORE + w * SCORES + target] >> REASON if target else t + 1
     address, nbytes = 0, 0
     if mask and 1 << kind & MEMORY_KINDS:
         address = A[s + SCRATCH + 32]
@@ -94,7 +97,8 @@ def record(A, g, s, w, row, pc, kind, mask, stall, queue, reasons, t):
     emit(A, g, s, w, t, done, pc, kind, mask, stall, reasons & 255, queue, reasons >> 8, address, nbytes)
     entry = A[s + LAST_LOAD]
     if entry >= 0:
-        keep(A, g, s, s + LOAD_RECORD + entry * 8)
+        keep(A, g, s + LOAD_RECORD + entry * 8)
+    return 0
 
 
 @inline
@@ -135,8 +139,8 @@ def keep_order(A, s, w, t):
     step_diverged(A, s, w)
     if A[s + PC + w] != pc:
         ready = A[s + READY + w]
-        earliest = ready >> 4 if ready >> 4 < BIG else t + 1
-        schedule(A, s, w, earliest, ready & 15)
+        earliest = ready >> REASON if ready >> REASON < BIG else t + 1
+        schedule(A, s, w, earliest, ready & REASONS)
 
 
 @inline
@@ -152,11 +156,11 @@ def issue(A, P, g, gpu, s, w, scheduler, hub_left, t):
     mask = guard_mask(A, s, w, row, regs)
     ready = A[s + READY + w]
     last = A[s + LAST + w]
-    since = max(ready >> 4, last)
+    since = max(ready >> REASON, last)
     waited = Stall.NOT_SELECTED
     if given:
         waited = Stall.LG_THROTTLE if given > SHARED_PIPES else Stall.MATH_PIPE_THROTTLE
-    A[s + STALL + (ready & 15)] += since - last
+    A[s + STALL + (ready & REASONS)] += since - last
     A[s + STALL + waited] += t - since
     A[s + LAST + w] = t + 1
     A[s + ISSUED + w] += 1
@@ -170,11 +174,11 @@ def issue(A, P, g, gpu, s, w, scheduler, hub_left, t):
         schedule(A, s, w, t + 1, Stall.WAIT)
     else:
         if tracing and (kind == Kind.EXIT or kind == Kind.RET):
-            record(A, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & 15) | waited << 8, t)
+            record(A, P, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & REASONS) | waited << 8, t)
             tracing = False
         other(A, P, g, gpu, s, w, row, kind, mask, pc, t)
     if tracing:
-        record(A, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & 15) | waited << 8, t)
+        record(A, P, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & REASONS) | waited << 8, t)
     if A[s + PATH_COUNT + w] > 0:
         keep_order(A, s, w, t)
     return True
@@ -204,7 +208,7 @@ def _run_scheduler(A, P, g, gpu, s, scheduler, until, hub_left):
     return t
 
 
-@outline
+@far
 def run_sm(A, P, g, gpu, s, begin, end, hub_left):
     """Run an SM from cycle ``begin`` to ``end``. Afterwards ``A[s + NEXT]`` says when it can issue next."""
     now = begin
@@ -218,3 +222,4 @@ def run_sm(A, P, g, gpu, s, begin, end, hub_left):
         if following >= end:
             break
     A[s + NEXT] = following
+    return 0

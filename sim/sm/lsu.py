@@ -5,8 +5,10 @@ end of the quantum, and for a peer's memory from the reply packet, which also br
 """
 
 from ..addresses import LOCAL_REGION, PARAM_REGION, SHARED_REGION
-from ..jit import inline, outline
-from ..params import FN_ADDRESSES, FN_COALESCE, FN_LOAD, FN_SPLAT32, FN_SPLAT64, FN_STORE, L1_CYCLES, MEM_INTERVAL
+from ..far import far
+from ..hub.dam import WATCHES
+from ..jit import inline
+from ..params import FN_ADDRESSES, FN_COALESCE, FN_LINE_MASKS, FN_LOAD, FN_SPLAT32, FN_SPLAT64, FN_STORE, L1_CYCLES, MEM_INTERVAL
 from ..params import SMEM_CYCLES, STORE_INTERVAL
 from ..raw import BIG, address_of, call, load_i8, load_i16, load_i64, load_u8, load_u16, load_u32, popcount
 from ..state import (
@@ -23,6 +25,9 @@ from ..state import (
     R_HEAD,
     R_IMM,
     R_SUB,
+    REQUEST,
+    REQUEST_COUNT,
+    REQUEST_WORDS,
     SCRATCH,
     Fault,
     Request,
@@ -52,7 +57,7 @@ from .shared import wavefronts
 ADDRESS = 4
 """The address is operand 4 of every memory instruction; up to four registers of data come before it."""
 LSU_PIPE = PIPE_FREE + 4 * 16
-_LINES = 64
+_LINES, _MASKS = 64, 160
 """Scratch offset of the coalescer's result: line, sectors, line, sectors, …"""
 
 
@@ -152,7 +157,7 @@ def _load_own(A, P, s, w, row, mask, index, t):
     return when
 
 
-@outline
+@far
 def load(A, P, g, gpu, s, w, row, mask, t):
     """Execute a load. Returns True unless it faulted."""
     sub = A[row + R_SUB]
@@ -223,7 +228,7 @@ def _window_time(A, P, s, region, nbytes, mask, unit, t):
     return t + P[SMEM_CYCLES] + 2 * (n - 1)
 
 
-@outline
+@far
 def store(A, P, g, gpu, s, w, row, mask, t):
     """Execute a store. Returns True unless it faulted."""
     sub = A[row + R_SUB]
@@ -249,7 +254,7 @@ def store(A, P, g, gpu, s, w, row, mask, t):
                 fault(A, g, s, w, Fault.ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
                 return False
             if timed:
-                _store_own(A, P, s, nbytes, now, t)
+                _store_own(A, P, s, nbytes, now, A[g + WATCHES], t)
             _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_STORE])
         elif region == SHARED_REGION or region == LOCAL_REGION:
             bad = enter_window(A, P, g, s, w, region, nbytes, now)
@@ -267,13 +272,28 @@ def store(A, P, g, gpu, s, w, row, mask, t):
 
 
 @inline
-def _store_own(A, P, s, nbytes, mask, t):
+def _add_byte_mask(A, P, s, nbytes, line, mask, watched):
+    """Bytes of the line that the newest request stores; only the DAM wants to know."""
+    at = s + REQUEST + (A[s + REQUEST_COUNT] - 1) * REQUEST_WORDS
+    A[at + 4] = 0
+    A[at + 5] = 0
+    if watched:
+        result = address_of(A, s + SCRATCH + _MASKS)
+        call(P[FN_LINE_MASKS], result, scratch(A, s), nbytes, line, mask, 0, 0, 0)
+        A[at + 4] = A[s + SCRATCH + _MASKS]
+        A[at + 5] = A[s + SCRATCH + _MASKS + 1]
+
+
+@inline
+def _store_own(A, P, s, nbytes, mask, watched, t):
     """Requests of a store to the own GPU's memory."""
     n = coalesce(A, P, s, nbytes, mask)
     busy = 0
     for i in range(n):
         sectors = A[s + SCRATCH + _LINES + 2 * i + 1]
-        request(A, s, t + busy, A[s + SCRATCH + _LINES + 2 * i], sectors, Request.STORE, 0, nbytes, popcount(mask))
+        line = A[s + SCRATCH + _LINES + 2 * i]
+        request(A, s, t + busy, line, sectors, Request.STORE, 0, nbytes, popcount(mask))
+        _add_byte_mask(A, P, s, nbytes, line, mask, watched)
         busy += popcount(sectors) * P[STORE_INTERVAL]
     reserve_lsu(A, s, t, max(n, busy))
 

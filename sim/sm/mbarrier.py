@@ -8,7 +8,8 @@ from enum import IntEnum
 
 from traces.records import Stall
 
-from ..jit import inline, outline
+from ..far import far
+from ..jit import inline
 from ..params import SMEM_ATOM_CYCLES, SMEM_CYCLES
 from ..raw import load_i64, load_u32, store_32, store_64
 from ..state import CTA_SHARED, CTA_SLOT, FUNCTIONAL, LAST_EFFECT, R_IMM, R_SUB, Fault
@@ -57,7 +58,7 @@ def _lane(op, address, count):
     return state
 
 
-@outline
+@far
 def mbarrier(A, P, g, s, w, row, mask, t):
     """Execute: operand 4 the object, operand 1 a count, state or parity, operand 0 a state or predicate destination.
 

@@ -15,7 +15,7 @@ SPIN_LIMIT = 64
 """Backward jumps of the active path, others waiting, before another path may run."""
 TURN = 512
 """Instructions for which that other path runs."""
-PARKED = 1 << 56
+PARKED = 1 << 55
 """Added to the key of a path that waits for other lanes of its warp at a barrier or shuffle."""
 
 

@@ -25,6 +25,7 @@ from ..state import (
     PENDING,
     REQUEST,
     REQUEST_COUNT,
+    REQUEST_WORDS,
     REQUESTS,
 )
 from .scoreboard import set_ready
@@ -35,7 +36,7 @@ def request(A, s, t, line, sectors, kind, load, count, extra):
     """Queue a request of this quantum: sent at ``t``, for ``sectors`` of ``line``; ``extra`` depends on its kind."""
     n = A[s + REQUEST_COUNT]
     A[s + REQUEST_COUNT] = n + 1
-    at = s + REQUEST + n * 4
+    at = s + REQUEST + n * REQUEST_WORDS
     A[at] = t
     A[at + 1] = line << 4 | sectors
     A[at + 2] = kind | load << 8 | count << 32

@@ -15,6 +15,7 @@ from ..state import (
     R_WAITS3,
     R_WAITS4,
     READY,
+    REASON,
     ROW_WORDS,
     SCORE,
     SCORES,
@@ -32,7 +33,7 @@ def _latest(A, score, waits):
 
 @inline
 def operands_ready(A, s, w, pc):
-    """``cycle << 4 | Stall`` when the operands of the instruction at ``pc`` are ready."""
+    """``cycle << REASON | Stall`` when the operands of the instruction at ``pc`` are ready."""
     row = A[CODE] + pc * ROW_WORDS
     score = s + SCORE + w * SCORES
     ready = _latest(A, score, A[row + R_WAITS])
@@ -46,9 +47,9 @@ def operands_ready(A, s, w, pc):
 @inline
 def schedule(A, s, w, earliest, reason):
     """Set when warp ``w`` can issue its next instruction: not before ``earliest``, which is ``reason``'s doing."""
-    ready = max(operands_ready(A, s, w, A[s + PC + w]), earliest << 4 | reason)
+    ready = max(operands_ready(A, s, w, A[s + PC + w]), earliest << REASON | reason)
     A[s + READY + w] = ready
-    wake = ready >> 4
+    wake = ready >> REASON
     A[s + WAKE + w] = wake
     return wake
 
@@ -57,7 +58,7 @@ def schedule(A, s, w, earliest, reason):
 def set_ready(A, s, w, row, when, reason):
     """The destinations of the instruction in ``row`` are ready at cycle ``when``."""
     score = s + SCORE + w * SCORES
-    value = when << 4 | reason
+    value = when << REASON | reason
     dsts = A[row + R_DSTS]
     A[score + (dsts & 0xFFFF)] = value
     A[score + (dsts >> 16 & 0xFFFF)] = value

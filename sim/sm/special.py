@@ -2,7 +2,8 @@
 
 from enum import IntEnum
 
-from ..jit import inline, outline
+from ..far import far
+from ..jit import inline
 from ..params import CLOCK_KHZ, FN_FILL_LANE, FN_FILL_TID, FN_SPLAT32, FN_SPLAT64, SMS
 from ..raw import call
 from ..state import (
@@ -93,7 +94,7 @@ def gpu_address_of(gpu, offset):
     return (gpu + 1 << 38) + offset
 
 
-@outline
+@far
 def special_register(A, P, g, gpu, s, w, row, mask, t):
     """Execute ``mov d, %special`` (or the address of a module variable)."""
     sub = A[row + R_SUB]
@@ -115,6 +116,7 @@ def special_register(A, P, g, gpu, s, w, row, mask, t):
             call(P[FN_SPLAT64], target, value, mask, 0, 0, 0, 0, 0)
         else:
             call(P[FN_SPLAT32], target, value & 0xFFFFFFFF, mask, 0, 0, 0, 0, 0)
+    return 0
 
 
 

@@ -4,7 +4,8 @@ from isa.instr import Kind
 from traces.records import Stall
 
 from ..addresses import SHARED_REGION
-from ..jit import inline, outline
+from ..far import far
+from ..jit import inline
 from ..params import FN_LDMATRIX, FN_MMA, SMEM_CYCLES
 from ..raw import address_of, call
 from ..state import CONSTS, R_REASON, R_SIDE, R_SUB, R_TIME, SCRATCH, SIDE, TENSOR_BUSY, Fault
@@ -47,7 +48,7 @@ def _load_matrix(A, P, g, s, w, row, pointers, t):
     return True
 
 
-@outline
+@far
 def tensor(A, P, g, s, w, row, kind, mask, t):
     """Execute ``mma.sync`` or ``ldmatrix``; all 32 lanes must be there. Returns the next issue cycle."""
     if mask != 0xFFFFFFFF:

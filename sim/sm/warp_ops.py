@@ -24,7 +24,7 @@ def members(A, s, w, row, mask):
 
 
 @outline
-def gather_members(A, g, s, w, row, needed, pc, is_barrier, t):
+def gather_members(A, g, s, w, needed, pc, is_barrier, t):
     """Whether all lanes the instruction names are here. If not, the active path waits at ``pc`` for them."""
     needed &= A[s + LIVE + w]
     if needed & ~A[s + ACTIVE + w] == 0:

@@ -1,0 +1,147 @@
+"""Functional mode: results without time. Warps run until they wait for one another; SMs are only a place for CTAs.
+
+The instructions are those of the timing mode (sm/execute.py); ``A[FUNCTIONAL]``, when not 0, is the number of SMs in use. It
+starts at one, which keeps the state in cache, and grows while CTAs wait for CTAs that have not started.
+"""
+
+from isa.instr import Kind
+
+from .dispatch import DONE, QUEUED, RUNNING, dispatch
+from .jit import entry, inline, outline
+from .layout import gpu_base
+from .mem.step import QUANTUM
+from .params import SMS
+from .raw import call_lane
+from .sm.execute import other
+from .sm.operands import guard_mask, operand
+from .sm.paths import step_diverged
+from .state import (
+    ACTIVE,
+    BLOCK,
+    CODE,
+    FAULT,
+    FUNCTIONAL,
+    GPUS,
+    INSTRUCTIONS,
+    LAUNCH_COUNT,
+    LAUNCH_DONE,
+    LAUNCH_STATE,
+    LIVE,
+    NOW,
+    PATH_COUNT,
+    PC,
+    R_FN,
+    R_HEAD,
+    R_IMM,
+    REGS,
+    ROW_WORDS,
+    STOP,
+    WARPS,
+    Stop,
+    sm_base,
+)
+
+TURN = 4096
+"""Instructions after which another warp has its turn, if this one does not wait before."""
+PATIENCE = 16
+"""Passes without a finished CTA after which one more SM is used."""
+
+
+@inline
+def _lane_operation(A, s, w, row, regs, mask):
+    """An instruction that every lane executes for itself."""
+    call_lane(
+        A[row + R_FN],
+        operand(A, row, 0, regs),
+        operand(A, row, 1, regs),
+        operand(A, row, 2, regs),
+        operand(A, row, 3, regs),
+        operand(A, row, 4, regs),
+        operand(A, row, 5, regs),
+        mask,
+    )
+
+
+@outline
+def run_warp(A, P, g, gpu, s, w, now):
+    """Run a warp until it waits, ends or has had its turn. Returns the number of instructions."""
+    regs = A[s + REGS + w]
+    code = A[CODE]
+    pc = A[s + PC + w]
+    for count in range(1, TURN + 1):
+        row = code + pc * ROW_WORDS
+        kind = A[row + R_HEAD] & 255
+        mask = guard_mask(A, s, w, row, regs)
+        if kind == Kind.LANE:
+            _lane_operation(A, s, w, row, regs, mask)
+            pc += 1
+        elif kind == Kind.BRA and mask == A[s + ACTIVE + w] and A[s + PATH_COUNT + w] == 0:
+            pc = A[row + R_IMM]
+        else:
+            A[s + PC + w] = pc + 1
+            other(A, P, g, gpu, s, w, row, kind, mask, pc, now)
+            if A[s + BLOCK + w] != 0 or A[s + LIVE + w] == 0 or A[g + FAULT] != 0:
+                return count
+            pc = A[s + PC + w]
+        if A[s + PATH_COUNT + w] > 0:
+            A[s + PC + w] = pc
+            step_diverged(A, s, w)
+            pc = A[s + PC + w]
+    A[s + PC + w] = pc
+    return TURN
+
+
+@outline
+def _run_gpu(A, P, g, gpu, now):
+    """One pass over the warps of a GPU. Returns the number of instructions."""
+    dispatch(A, P, g, gpu, now, now + QUANTUM)
+    total = 0
+    for index in range(A[FUNCTIONAL]):
+        s = sm_base(A, P, gpu, index)
+        for w in range(WARPS):
+            if A[s + LIVE + w] != 0 and A[s + BLOCK + w] == 0:
+                count = run_warp(A, P, g, gpu, s, w, now)
+                A[s + INSTRUCTIONS] += count
+                total += count
+    return total
+
+
+@inline
+def _progress(A):
+    """Finished CTAs of all launches, and whether a launch is not done."""
+    finished = 0
+    pending = False
+    for gpu in range(A[GPUS]):
+        g = gpu_base(gpu)
+        for launch in range(A[g + LAUNCH_COUNT]):
+            state = A[g + LAUNCH_STATE + launch]
+            finished += A[g + LAUNCH_DONE + launch] + (state == DONE)
+            pending |= state == QUEUED or state == RUNNING
+    return finished, pending
+
+
+@entry
+def run(A, P, passes):
+    """Run up to ``passes`` passes over all GPUs."""
+    stop = Stop.SLICE
+    idle = 0
+    before = -1
+    for _ in range(passes):
+        total = 0
+        for gpu in range(A[GPUS]):
+            total += _run_gpu(A, P, gpu_base(gpu), gpu, A[NOW])
+            if A[gpu_base(gpu) + FAULT] != 0:
+                stop = Stop.FAULT
+        A[NOW] += QUANTUM
+        finished, pending = _progress(A)
+        if stop == Stop.FAULT or not pending:
+            stop = stop if stop == Stop.FAULT else Stop.DONE
+            break
+        idle = idle + 1 if finished == before else 0
+        before = finished
+        if idle > PATIENCE and A[FUNCTIONAL] < P[SMS]:
+            A[FUNCTIONAL] += 1
+        elif total == 0 and idle > PATIENCE:
+            stop = Stop.DEADLOCK
+            break
+    A[STOP] = stop

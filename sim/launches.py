@@ -1,0 +1,189 @@
+"""Launches of a machine: the queue the work distributor reads, and the record of what ran when."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import state as st
+from .dispatch import DONE, EMPTY, QUEUED
+from .errors import MachineError
+from .layout import gpu_base
+from .load import dynamic_offset
+from .memory import Bytes
+from .params import KERNEL_GAP, MAX_CTAS, MAX_WARPS, REGISTERS, SMEM_BYTES, SMEM_RESERVED_BYTES
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+PARAM_BYTES = 4096
+_REGISTER_UNIT, _REGISTER_MAX = 8, 255
+
+
+@dataclass
+class Launch:
+    """A launch: what was asked for; begin and end (cycles) once it is done."""
+
+    id: int
+    gpu: int
+    name: str
+    grid: tuple[int, int, int]
+    block: tuple[int, int, int]
+    stream: int
+    slot: int
+    ctas: int
+    begin: int = -1
+    end: int = -1
+    instructions: int = 0
+    done: bool = False
+
+
+@dataclass
+class Launches:
+    """All launches of a machine, in order."""
+
+    machine: "Machine"
+    log: list[Launch] = field(default_factory=list)
+    _last: dict[tuple[int, int], Launch] = field(default_factory=dict)
+    _params: list[Bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._params = [Bytes(st.LAUNCHES * PARAM_BYTES) for _ in range(self.machine.gpus)]
+
+    def add(
+        self,
+        gpu: int,
+        kernel: str,
+        grid: tuple[int, int, int],
+        block: tuple[int, int, int],
+        *,
+        shared: int = 0,
+        params: bytes = b"",
+        stream: int = 0,
+        ready: int = 0,
+        gate: int | None = None,
+        axis: int = 0,
+        ending: int | None = None,
+        closes: int | None = None,
+    ) -> int:
+        """Queue a launch.
+
+        ``shared``: dynamic bytes; ``ready``: earliest cycle; ``gate``: DAM gate whose groups (index on ``axis``) release
+        the thread blocks; ``ending``/``closes``: key announced to all GPUs / closed on this one when the launch is done.
+        MachineError when the launch cannot run on this machine.
+        """
+        machine = self.machine
+        k = machine.kernel(kernel)
+        self._check(gpu, k, grid, block, shared, params, gate, axis)
+        slot = self._slot(gpu)
+        A, at = machine.A, gpu_base(gpu) + slot
+        launch = Launch(len(self.log), gpu, kernel, grid, block, stream, slot, grid[0] * grid[1] * grid[2])
+        previous = self._last.get((gpu, stream))
+        after, ready = self._order(previous, max(ready, machine.now))
+        warps = -(-block[0] * block[1] * block[2] // 32)
+        static = dynamic_offset(k.shared_bytes) if shared else k.shared_bytes
+        memory = self._params[gpu]
+        memory.array[slot * PARAM_BYTES : slot * PARAM_BYTES + len(params)] = np.frombuffer(params, np.uint8)
+        values = {
+            st.LAUNCH_AFTER: after, st.LAUNCH_READY: ready, st.LAUNCH_BEGIN: 0, st.LAUNCH_END: 0, st.LAUNCH_PC: k.entry,
+            st.GRID_X: grid[0], st.GRID_Y: grid[1], st.GRID_Z: grid[2],
+            st.BLOCK_X: block[0], st.BLOCK_Y: block[1], st.BLOCK_Z: block[2],
+            st.LAUNCH_WARPS: warps, st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
+            st.LAUNCH_REGISTERS: warp_registers(k.nregs), st.LAUNCH_SLOTS: 1 + k.nregs, st.LAUNCH_PREDICATES: k.npreds,
+            st.LAUNCH_LOCAL: k.local_bytes, st.LAUNCH_PARAMS: memory.address + slot * PARAM_BYTES,
+            st.LAUNCH_PARAM_BYTES: len(params), st.LAUNCH_TOTAL: launch.ctas, st.LAUNCH_STARTED: 0, st.LAUNCH_DONE: 0,
+            st.LAUNCH_GATE: 0 if gate is None else gate + 1, st.LAUNCH_AXIS: axis,
+            st.LAUNCH_ENDING: 0 if ending is None else ending + 1, st.LAUNCH_CLOSES: 0 if closes is None else closes + 1,
+            st.LAUNCH_ID: launch.id, st.LAUNCH_INSTRUCTIONS: 0, st.LAUNCH_GROUP_FIRST: 0, st.LAUNCH_STATE: QUEUED,
+        }  # fmt: skip
+        for word, value in values.items():
+            A[at + word] = value
+        groups = gpu_base(gpu) + st.LAUNCH_GROUP + slot * st.GROUPS
+        A.words[groups : groups + st.GROUPS] = 0
+        self.log.append(launch)
+        self._last[gpu, stream] = launch
+        return launch.id
+
+    def _order(self, previous: Launch | None, ready: int) -> tuple[int, int]:
+        """Slot + 1 of the launch to wait for (0: none) and the earliest cycle."""
+        if previous is None:
+            return 0, ready
+        self.settle()
+        if previous.done:
+            return 0, max(ready, previous.end + int(self.machine.P[KERNEL_GAP]))
+        return previous.slot + 1, ready
+
+    def _slot(self, gpu: int) -> int:
+        """A free place in the GPU's queue."""
+        self.settle()
+        A, g = self.machine.A, gpu_base(gpu)
+        used = {launch.slot for launch in self.log if launch.gpu == gpu and not launch.done}
+        for slot in range(st.LAUNCHES):
+            if slot not in used:
+                A[g + st.LAUNCH_STATE + slot] = EMPTY
+                A[g + st.LAUNCH_COUNT] = max(A[g + st.LAUNCH_COUNT], slot + 1)
+                return slot
+        raise MachineError(f"more than {st.LAUNCHES} launches wait on GPU {gpu}; add a `sync`", 2)
+
+    def _check(self, gpu: int, k: Any, grid: Any, block: Any, shared: int, params: bytes, gate: int | None, axis: int) -> None:
+        P = self.machine.P
+        threads = block[0] * block[1] * block[2]
+        static = dynamic_offset(k.shared_bytes) if shared else k.shared_bytes
+        limits = [
+            (min(grid) >= 1 and min(block) >= 1, f"grid {grid} or block {block} is empty"),
+            (threads <= 1024, f"{threads} threads per block are more than 1024"),
+            (len(params) <= PARAM_BYTES, f"{len(params)} bytes of parameters are more than {PARAM_BYTES}"),
+            (k.nregs <= st.MAX_SLOTS, f"{k.nregs} registers per thread are more than the {st.MAX_SLOTS} of the model"),
+            (k.npreds <= st.MAX_PREDICATES, f"{k.npreds} predicates are more than the {st.MAX_PREDICATES} of the model"),
+            (k.local_bytes <= st.LOCAL_LANE_BYTES, f"{k.local_bytes} bytes of local memory per thread are too many"),
+            (
+                static + shared + P[SMEM_RESERVED_BYTES] <= P[SMEM_BYTES],
+                f"{static + shared} bytes of shared memory per block; an SM has {P[SMEM_BYTES] - P[SMEM_RESERVED_BYTES]}",
+            ),
+            (
+                -(-threads // 32) * warp_registers(k.nregs) <= P[REGISTERS] and -(-threads // 32) <= P[MAX_WARPS] and P[MAX_CTAS] > 0,
+                f"{threads} threads with {k.nregs} registers do not fit on an SM",
+            ),
+            (gate is None or grid[axis] <= st.GROUPS, f"a gated launch has at most {st.GROUPS} groups"),
+        ]
+        for ok, message in limits:
+            if not ok:
+                raise MachineError(f"`{k.name}` cannot be launched on GPU {gpu}: {message}", 2)
+
+    def settle(self) -> None:
+        """Take over what is known about launches that are done."""
+        A = self.machine.A
+        for launch in self.log:
+            if launch.done:
+                continue
+            at = gpu_base(launch.gpu) + launch.slot
+            if A[at + st.LAUNCH_STATE] == DONE:
+                launch.done = True
+                launch.begin, launch.end = A[at + st.LAUNCH_BEGIN], A[at + st.LAUNCH_END]
+                launch.instructions = A[at + st.LAUNCH_INSTRUCTIONS]
+
+    def pending(self) -> bool:
+        """Whether a launch is queued or running."""
+        return any(not launch.done for launch in self.log)
+
+    def last_end(self, gpu: int) -> int:
+        """Cycle at which the GPU's last launch ended, 0 if it had none."""
+        return max((launch.end for launch in self.log if launch.gpu == gpu and launch.done), default=0)
+
+    def blocks(self) -> tuple[int, int]:
+        """Thread blocks finished and launched."""
+        A = self.machine.A
+        total = sum(launch.ctas for launch in self.log)
+        done = 0
+        for launch in self.log:
+            done += launch.ctas if launch.done else A[gpu_base(launch.gpu) + launch.slot + st.LAUNCH_DONE]
+        return done, total
+
+
+def warp_registers(slots: int) -> int:
+    """Registers of the register file that a warp takes: as the hardware allocates them, in units of eight per thread."""
+    per_thread = max(16, min(_REGISTER_MAX, slots))
+    return 32 * (-(-per_thread // _REGISTER_UNIT) * _REGISTER_UNIT)
+
+
+

@@ -1,0 +1,276 @@
+"""The machine: N GPUs with memory, launches and statistics. What the host program and Python callers use."""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isa.image import Image, Kernel
+from traces.capture import Capture
+from traces.writer import TraceWriter
+
+from . import state as st
+from .addresses import MAX_GPUS, REGION_BITS
+from .core import run as core_run
+from .errors import LimitReached, MachineError
+from .far import link
+from .functional import run as functional_run
+from .ir import compile_ops, library
+from .launches import Launches
+from .layout import gpu_base
+from .load import Code, Program, pack
+from .memory import Allocation, Bytes, GpuMemory
+from .params import LIBRARY, PARAMS, SMS
+from .raw import BIG, Arena
+from .reports import deadlock, fault, polling
+from .statistics import collect
+from .tracing import Tracer, trace_meta
+
+
+_SLICE_SECONDS = 0.1
+_POLL_CYCLES = 200_000
+"""Cycles without any effect, all warps polling, after which the run counts as stuck."""
+
+
+@dataclass
+class Progress:
+    """Passed to the progress callback about ten times a second."""
+
+    cycles: int
+    instructions: int
+    done: int
+    total: int
+    """Thread blocks finished and launched."""
+
+
+class Machine:
+    """A machine of ``gpus`` GPUs that holds one program. Addresses are simulated, sizes bytes, times SM cycles.
+
+    ``trace``: directory for a trace, of what ``capture`` lets pass; ``ring``: record without keeping anything.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        config: Any,
+        *,
+        gpus: int = 1,
+        seed: int = 0,
+        trace: str | Path | None = None,
+        capture: Capture | None = None,
+        program: str = "",
+        ring: bool = False,
+        threads: int = 1,
+        functional: bool = False,
+    ) -> None:
+        if not 1 <= gpus <= MAX_GPUS:
+            raise MachineError(f"a machine has 1 to {MAX_GPUS} GPUs, not {gpus}", 2)
+        self.image, self.config, self.gpus, self.seed = image, config, gpus, seed
+        self.threads = max(1, min(threads, gpus))
+        self.P = Arena(len(PARAMS))
+        self.P.words[:] = 0
+        values = config.params(gpus)
+        self.P.words[: len(values)] = values
+        link(self.P, (functional_run if functional else core_run,))
+        addresses = library()
+        for name, word in LIBRARY.items():
+            self.P[word] = addresses[name]
+        self.code = pack(image, config.timing, compile_ops)
+        self.sms = int(self.P[SMS])
+        self._new_state(functional)
+        self.launches = Launches(self)
+        self._load_module()
+        self.wall_s = 0.0
+        self.tracer: Tracer | None = None
+        if trace is not None or ring:
+            what = capture or Capture()
+            writer = TraceWriter(trace, trace_meta(self, program), what) if trace is not None else None
+            self.tracer = Tracer(self, writer, what)
+
+    @property
+    def program(self) -> Program:
+        """The loaded program."""
+        return self.code.program
+
+    @property
+    def functional(self) -> bool:
+        """Whether only results are computed, no time."""
+        return bool(self.A[st.FUNCTIONAL])
+
+    def _new_state(self, functional: bool) -> None:
+        """The arena: blocks, then the packed program; host memory behind registers, shared and local memory."""
+        sm_arena = st.MACHINE_WORDS + self.gpus * st.GPU_WORDS
+        code_at = sm_arena + self.gpus * self.sms * st.SM_WORDS
+        code: Code = self.code
+        side_at = code_at + code.rows.size
+        self.A = Arena(side_at + code.side.size + 8)
+        A = self.A
+        A.words[code_at:side_at] = code.rows.reshape(-1)
+        A.words[side_at : side_at + code.side.size] = code.side
+        self.pool = Bytes(len(code.pool) + 256)
+        self.pool.array[: len(code.pool)] = np.frombuffer(code.pool, np.uint8)
+        A[st.GPUS], A[st.SM_ARENA], A[st.CODE], A[st.SIDE] = self.gpus, sm_arena, code_at, side_at
+        A[st.CONSTS], A[st.FUNCTIONAL] = self.pool.address, int(functional)
+        count = self.gpus * self.sms
+        self._registers = Bytes(count * st.WARPS * st.REGISTER_STRIDE)
+        self._shared = Bytes(count * st.CTAS * st.SHARED_STRIDE)
+        self._local = Bytes(count * st.WARPS * 32 * st.LOCAL_LANE_BYTES)
+        self.memory = [GpuMemory(gpu, self.config["memory.bytes"]) for gpu in range(self.gpus)]
+        for gpu, memory in enumerate(self.memory):
+            g = gpu_base(gpu)
+            A[g + st.MEMORY], A[g + st.LINE_LIMIT] = memory.data.address, memory.limits.address
+            A[g + st.MEMORY_LINES] = memory.capacity // 128
+        sm = self.sm_words()
+        index = np.arange(count)
+        sm[:, st.WAKE : st.WAKE + st.WARPS] = BIG
+        sm[:, st.NEXT] = BIG
+        sm[:, st.SM_INDEX] = index % self.sms
+        sm[:, st.SM_REGS] = self._registers.address + index * st.WARPS * st.REGISTER_STRIDE
+        sm[:, st.SM_SHARED] = self._shared.address + index * st.CTAS * st.SHARED_STRIDE
+        sm[:, st.SM_LOCAL] = self._local.address + index * st.WARPS * 32 * st.LOCAL_LANE_BYTES
+
+    def sm_words(self) -> Any:
+        """State of all SMs: int64 [gpus * SMs, words of an SM]."""
+        first = self.A[st.SM_ARENA]
+        count = self.gpus * self.sms
+        return self.A.words[first : first + count * st.SM_WORDS].reshape(count, st.SM_WORDS)
+
+    def _load_module(self) -> None:
+        """Module variables: at the same offset on every GPU."""
+        if self.program.module_bytes == 0:
+            return
+        for gpu, memory in enumerate(self.memory):
+            address = memory.alloc(self.program.module_bytes, "module variables")
+            assert address & ((1 << REGION_BITS) - 1) == Program.MODULE_OFFSET
+            data = np.frombuffer(self.program.module_data(gpu), np.uint8)
+            memory.view(address, data.size)[:] = data
+
+    # --- memory
+    def alloc(self, gpu: int, nbytes: int, name: str = "") -> int:
+        """Allocate zeroed memory on a GPU. MemoryError when it is full."""
+        return self.memory[gpu].alloc(nbytes, name)
+
+    def gpu_of(self, address: int) -> int:
+        """The GPU that owns an address. ValueError if none does."""
+        gpu = (address >> REGION_BITS) - 1
+        if not 0 <= gpu < self.gpus:
+            raise ValueError(f"address {address:#x} is not in the memory of a GPU")
+        return gpu
+
+    def write(self, address: int, data: Any) -> None:
+        """Copy bytes or an array to simulated memory."""
+        raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else np.ascontiguousarray(data).view(np.uint8)
+        self.memory[self.gpu_of(address)].view(address, raw.size)[:] = raw.reshape(-1)
+
+    def read(self, address: int, nbytes: int) -> bytes:
+        """Bytes of simulated memory."""
+        data: bytes = self.memory[self.gpu_of(address)].view(address, nbytes).tobytes()
+        return data
+
+    def nearest(self, address: int) -> Allocation | None:
+        """The allocation at or next to an address."""
+        try:
+            return self.memory[self.gpu_of(address)].nearest(address)
+        except ValueError:
+            return None
+
+    def kernel(self, name: str) -> Kernel:
+        """The kernel of that name; KeyError."""
+        return self.image.kernel(name)
+
+    # --- running
+    @property
+    def now(self) -> int:
+        """Cycle up to which the machine has been simulated."""
+        return int(self.A[st.NOW])
+
+    @property
+    def cycles(self) -> dict[int, int]:
+        """Per GPU: the cycle at which its last launch ended."""
+        return {gpu: self.launches.last_end(gpu) for gpu in range(self.gpus)}
+
+    def launch(self, gpu: int, kernel: str, grid: tuple[int, int, int], block: tuple[int, int, int], **options: Any) -> int:
+        """Queue a launch; see `Launches.add`. Returns its number."""
+        return self.launches.add(gpu, kernel, grid, block, **options)
+
+    def run(self, progress: Callable[[Progress], None] | None = None, max_cycles: int | None = None) -> None:
+        """Simulate until all launches are done. Raises MachineFault, Deadlock or LimitReached."""
+        if not self.launches.pending():
+            return
+        begin = time.perf_counter()
+        try:
+            self._run(progress, max_cycles if max_cycles is not None else BIG)
+        finally:
+            self.wall_s += time.perf_counter() - begin
+            self.launches.settle()
+
+    def _run(self, progress: Callable[[Progress], None] | None, limit: int) -> None:
+        windows = 16
+        while True:
+            before = time.perf_counter()
+            self._run_slice(windows, limit)
+            took = time.perf_counter() - before
+            windows = max(1, min(1 << 16, round(windows * _SLICE_SECONDS / max(took, 1e-4))))
+            stop = st.Stop(self.A[st.STOP])
+            if self.tracer:
+                self.tracer.drain()
+            if progress:
+                progress(self._progress())
+            if stop == st.Stop.DONE:
+                return
+            if stop == st.Stop.FAULT:
+                raise fault(self)
+            if stop == st.Stop.LIMIT:
+                raise LimitReached(f"stopped at the limit of {limit} cycles", 6)
+            if stop == st.Stop.DEADLOCK or polling(self, _POLL_CYCLES):
+                raise deadlock(self)
+
+    def _run_slice(self, windows: int, limit: int) -> None:
+        """A slice of about a tenth of a second, on all host threads (functional mode: on one)."""
+        if self.functional:
+            functional_run(self.A, self.P, windows)
+            return
+        others = [
+            threading.Thread(target=core_run, args=(self.A, self.P, i, self.threads, windows, limit))
+            for i in range(1, self.threads)
+        ]
+        for thread in others:
+            thread.start()
+        core_run(self.A, self.P, 0, self.threads, windows, limit)
+        for thread in others:
+            thread.join()
+
+    def _progress(self) -> Progress:
+        done, total = self.launches.blocks()
+        return Progress(self.now, self.instructions, done, total)
+
+    # --- results
+    @property
+    def instructions(self) -> int:
+        """Warp instructions issued so far."""
+        return int(self.sm_words()[:, st.INSTRUCTIONS].sum())
+
+    def stats(self) -> dict[str, Any]:
+        """Statistics per GPU and kernel, as the summary and the JSON output want them."""
+        return collect(self)
+
+    def memory_hash(self) -> str:
+        """Digest of all allocated memory of all GPUs."""
+        digest = hashlib.sha256()
+        for memory in self.memory:
+            digest.update(memory.data.array[: memory.top])
+        return digest.hexdigest()
+
+    def stats_hash(self) -> str:
+        """Digest of the statistics."""
+        return hashlib.sha256(json.dumps(self.stats(), sort_keys=True).encode()).hexdigest()
+
+    def close_trace(self, **meta: Any) -> dict[str, Any] | None:
+        """Finish the trace directory; what was written, or None without a trace."""
+        return self.tracer.close(**meta) if self.tracer else None

@@ -1,0 +1,171 @@
+"""Why a run ended early, in the user's terms: faults on their source line, and who waits for what in a deadlock."""
+
+from typing import TYPE_CHECKING
+
+from . import state as st
+from .addresses import REGION_BITS, SHARED_REGION
+from .dispatch import QUEUED, RUNNING
+from .errors import Deadlock, MachineFault
+from .hub import hub
+from .layout import gpu_base
+from .net.faults import HUB_FAULTS, HubFault
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+_MOST_WARPS = 24
+"""Waiting warps that a deadlock report lists."""
+_TRAP, _BAD_USE = 5, 5
+
+_FAULTS = {
+    st.Fault.ADDRESS: "invalid {what} of size {nbytes} bytes at {address:#x}",
+    st.Fault.SHARED_ADDRESS: "invalid {what} of size {nbytes} bytes outside its window, at offset {address:#x}",
+    st.Fault.LOCAL_ADDRESS: "invalid {what} of size {nbytes} bytes outside local memory, at offset {address:#x}",
+    st.Fault.PARAM_ADDRESS: "invalid {what} of size {nbytes} bytes outside the parameters, at offset {address:#x}",
+    st.Fault.MISALIGNED: "misaligned {what} of size {nbytes} bytes at {address:#x}",
+    st.Fault.TRAP: "trap",
+    st.Fault.BARRIER: "barrier {nbytes} used with {address} threads: not a multiple of 32, not what other warps said, or no such barrier",
+    st.Fault.DIVERGENT: "lanes that this instruction needs never arrive: they wait elsewhere or the warp is diverged",
+    st.Fault.MULTIMEM: "{what} needs a multicast address of its kind, and at most 32 targets; got {address:#x}",
+    st.Fault.STACK: "calls are nested deeper than {address}",
+    st.Fault.REGION: "lanes of one {what} address memory of different GPUs or spaces ({address:#x})",
+    st.Fault.BRANCH: "brx.idx: index {address} is not below {nbytes}",
+}
+_HUB_FAULTS = {
+    HubFault.NO_REGION: "row store names a MallocID that GPU {gpu} does not have (register {address:#x})",
+    HubFault.ROWS: "region {address} of GPU {gpu} got more rows than it has ({nbytes})",
+    HubFault.ROW_OFFSET: "row store beyond the region's row size of {nbytes} bytes (register {address:#x})",
+    HubFault.SPILL: "region {address} of GPU {gpu}: more rows than the AAU's spill table can map",
+    HubFault.MULTIMEM: "address {address:#x} is outside its multicast object, or GPU {gpu} is no member of it",
+    HubFault.EXPERT: "target {nbytes} is no expert of the dynamic multicast object at {address:#x}",
+    HubFault.AL_ROWS: "an expert on GPU {gpu} was sent more blocks than were bound for it (address {address:#x})",
+    HubFault.AL_UNMAPPED: "ld_reduce of a block that was never stored to, at {address:#x}",
+    HubFault.POOL: "too many packets in flight for the tables of GPU {gpu}",
+}
+
+
+def fault(machine: "Machine") -> MachineFault:
+    """The first fault of the lowest GPU that has one."""
+    gpu = next(g for g in range(machine.gpus) if machine.A[gpu_base(g) + st.FAULT])
+    at = gpu_base(gpu) + st.FAULT
+    code, s, w, pc, lane, address, nbytes, cycle = (machine.A[at + i] for i in range(8))
+    if code >= HUB_FAULTS:
+        text = _HUB_FAULTS[HubFault(code - HUB_FAULTS)].format(gpu=gpu, address=address, nbytes=nbytes)
+        return MachineFault(text, _BAD_USE, None, [f"found by the hub of GPU {gpu} at cycle {cycle}"])
+    what = f"`{machine.image.name(pc).split(';')[0]}`"
+    text = _FAULTS[st.Fault(code)].format(what=what, nbytes=nbytes, address=address)
+    notes = [f"{_thread(machine, gpu, s, w, lane)}, cycle {cycle}"]
+    if st.Fault(code) in (st.Fault.ADDRESS, st.Fault.MISALIGNED):
+        notes += _neighbour(machine, address)
+    return MachineFault(text, _TRAP, machine.image.source(pc), notes)
+
+
+def _thread(machine: "Machine", gpu: int, s: int, w: int, lane: int) -> str:
+    """``by thread (3,0,0) in block (1,0,0) of `k` on GPU 2``."""
+    A, g = machine.A, gpu_base(gpu)
+    c = A[s + st.CTA_SLOT + w]
+    launch = A[s + st.CTA_LAUNCH + c]
+    linear = A[s + st.WARP_IN_CTA + w] * 32 + max(lane, 0)
+    x, y = max(1, A[g + st.BLOCK_X + launch]), max(1, A[g + st.BLOCK_Y + launch])
+    block = tuple(A[s + word + c] for word in (st.CTA_X, st.CTA_Y, st.CTA_Z))
+    name = machine.launches.log[A[g + st.LAUNCH_ID + launch]].name
+    thread = (linear % x, linear // x % y, linear // (x * y))
+    return f"by thread {thread} in block {block} of `{name}` on GPU {gpu}, SM {A[s + st.SM_INDEX]}"
+
+
+def _neighbour(machine: "Machine", address: int) -> list[str]:
+    """The buffer nearest to a bad address."""
+    region = address >> REGION_BITS
+    if region == 0:
+        return ["addresses below 2**38 are never valid: probably a null or 32-bit pointer"]
+    if region == SHARED_REGION:
+        return []
+    near = machine.nearest(address)
+    if near is None:
+        return ["no GPU of this machine owns this address"]
+    if address < near.address:
+        where = f"{near.address - address} bytes before"
+    elif address >= near.address + near.size:
+        where = f"{address - near.address - near.size} bytes past the end of"
+    else:
+        where = "inside"
+    return [f"{where} `{near.name}` ({near.size} bytes at {near.address:#x} on GPU {machine.gpu_of(near.address)})"]
+
+
+def polling(machine: "Machine", cycles: int) -> bool:
+    """Whether for ``cycles`` nothing has happened but warps reading the same flags again and again."""
+    sm = machine.sm_words()
+    if machine.now - int(sm[:, st.LAST_EFFECT].max()) < cycles:
+        return False
+    A, P = machine.A, machine.P
+    for gpu in range(machine.gpus):
+        if hub.idle(A, P, gpu_base(gpu)) != 1:
+            return False
+    live = sm[:, st.LIVE : st.LIVE + st.WARPS] != 0
+    stuck = (sm[:, st.BLOCK : st.BLOCK + st.WARPS] != 0) | (sm[:, st.POLL_COUNT : st.POLL_COUNT + st.WARPS] > 16)
+    return bool(live.any() and (stuck | ~live).all())
+
+
+def deadlock(machine: "Machine") -> Deadlock:
+    """The report: every waiting warp with its source line and what it waits for."""
+    lines = _waiting_warps(machine) + _waiting_launches(machine)
+    shown = lines[:_MOST_WARPS]
+    if len(lines) > _MOST_WARPS:
+        shown.append(f"… and {len(lines) - _MOST_WARPS} more")
+    return Deadlock(f"deadlock: after cycle {machine.now} no warp can ever go on", 4, None, shown)
+
+
+def _waiting_warps(machine: "Machine") -> list[str]:
+    out = []
+    for gpu in range(machine.gpus):
+        for index in range(machine.sms):
+            s = machine.A[st.SM_ARENA] + (gpu * machine.sms + index) * st.SM_WORDS
+            for w in range(st.WARPS):
+                if machine.A[s + st.LIVE + w]:
+                    out.append(_waiting_warp(machine, gpu, s, w))
+    return out
+
+
+def _waiting_warp(machine: "Machine", gpu: int, s: int, w: int) -> str:
+    A = machine.A
+    pc = A[s + st.PC + w]
+    block = A[s + st.BLOCK + w]
+    what = st.Block(block & 0xFF)
+    reason = "waits for an operand"
+    if what == st.Block.BARRIER:
+        c = A[s + st.CTA_SLOT + w]
+        at = c * st.BARRIERS + (block >> 8 & 0xFF)
+        expected = A[s + st.BAR_EXPECT + at] or A[s + st.CTA_LIVE + c]
+        reason = f"waits at barrier {block >> 8 & 0xFF}: {A[s + st.BAR_ARRIVED + at]} of {expected} warps arrived"
+        pc -= 1
+    elif what == st.Block.FENCE:
+        reason = "waits for its stores to be acknowledged"
+    elif what == st.Block.COPY:
+        reason = "waits for cp.async groups"
+    elif A[s + st.POLL_COUNT + w] > 0:
+        pc = A[s + st.POLL_PC + w]
+        reason = f"polls {_flag(machine, s, w)}: read {A[s + st.POLL_COUNT + w]} times, nobody writes it any more"
+    file, line, column = machine.image.source(max(0, min(pc, len(machine.image) - 1)))
+    return f"{file}:{line}:{column}: {_thread(machine, gpu, s, w, 0)} {reason}"
+
+
+def _flag(machine: "Machine", s: int, w: int) -> str:
+    """The buffer a polling warp reads, as far as its address register still tells."""
+    address = machine.A[s + st.POLL_ADDRESS + w]
+    near = machine.nearest(address)
+    if near is None:
+        return f"address {address:#x}"
+    return f"`{near.name}` + {address - near.address} on GPU {machine.gpu_of(near.address)}"
+
+
+def _waiting_launches(machine: "Machine") -> list[str]:
+    out = []
+    for launch in machine.launches.log:
+        at = gpu_base(launch.gpu) + launch.slot
+        if launch.done or machine.A[at + st.LAUNCH_STATE] not in (QUEUED, RUNNING):
+            continue
+        left = launch.ctas - machine.A[at + st.LAUNCH_STARTED]
+        if left > 0:
+            gated = " that its gate has not released" if machine.A[at + st.LAUNCH_GATE] else ""
+            out.append(f"`{launch.name}` on GPU {launch.gpu}: {left} of {launch.ctas} thread blocks never started{gated}")
+    return out

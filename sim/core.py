@@ -16,6 +16,7 @@ from .raw import BIG, address_of, atomic_add, atomic_load, yield_core
 from .sm.issue import run_sm
 from .state import (
     BARRIER_COUNT,
+    CTA_ENDED,
     FAULT,
     GPU_NEXT,
     GPU_STOP,
@@ -56,6 +57,9 @@ def run_quantum(A, P, g, gpu, q):
         if A[s + NEXT] < q + QUANTUM:
             run_sm(A, P, g, gpu, s, max(A[s + NEXT], q), q + QUANTUM, hub.packets_left(A, g, index))
     following = min(following, memory_step(A, P, g, gpu, q))
+    if A[g + CTA_ENDED]:
+        A[g + CTA_ENDED] = 0
+        return q + QUANTUM
     for index in range(P[SMS]):
         following = min(following, A[sm_base(A, P, gpu, index) + NEXT])
     return following

@@ -59,10 +59,23 @@ JIT = not config.DISABLE_JIT
 """False under NUMBA_DISABLE_JIT=1: everything below then runs as plain Python."""
 
 # _nrt=False: no reference counts in compiled code; they cost more than the simulation itself.
-inline = njit(forceinline=True, _nrt=False, error_model="numpy")
-outline = njit(_nrt=False, error_model="numpy")
+_inline = njit(forceinline=True, _nrt=False, error_model="numpy")
+_outline = njit(_nrt=False, error_model="numpy")
 entry = njit(cache=bool(_dir), nogil=True, _nrt=False, error_model="numpy")
-"""``inline`` for helpers, ``outline`` for small shared code, ``entry`` for the few functions Python calls."""
+"""For the few functions Python calls."""
+_HELPERS: list[Any] = []
+
+
+def inline(function: Any) -> Any:
+    """A helper that becomes part of every caller."""
+    _HELPERS.append(_inline(function))
+    return _HELPERS[-1]
+
+
+def outline(function: Any) -> Any:
+    """A helper that a module has once, unless the optimiser prefers to inline it."""
+    _HELPERS.append(_outline(function))
+    return _HELPERS[-1]
 
 
 def cached() -> bool:
@@ -103,3 +116,6 @@ def light_helpers(final: Container[str]) -> Iterator[None]:
     finally:
         library._optimize_final_module, library._finalize_final_module = optimize, finish
         target.set_env = set_env
+        for helper in _HELPERS:
+            if helper.overloads:  # no machine code: Python must not find it when it calls the helper itself
+                helper._reset_overloads()

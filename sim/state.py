@@ -249,6 +249,8 @@ FENCE_TIME = _g.field(FENCES)
 FENCE_TICKET = _g.field(FENCES)
 FENCE_COUNT = _g.field()
 LAUNCH_COUNT = _g.field()
+CTA_ENDED = _g.field()
+"""1 when a thread block ended since the work distributor last looked."""
 DISPATCH_SM = _g.field()
 DISPATCH_TICKS = _g.field()
 GPU_NEXT = _g.field(2)

@@ -19,6 +19,7 @@ from ..state import (
     COPY_DONE,
     COPY_GROUP,
     COPY_PENDING,
+    CTA_ENDED,
     CTA_LAUNCH,
     CTA_LINEAR,
     CTA_LIVE,
@@ -219,4 +220,5 @@ def end_warp(A, P, g, s, w, t):
     A[s + CTAS_USED] -= 1
     A[s + SHARED_USED] -= A[s + CTA_SHARED + c] + P[SMEM_RESERVED_BYTES]
     A[g + LAUNCH_DONE + launch] += 1
+    A[g + CTA_ENDED] = 1
     return 0

@@ -102,6 +102,6 @@ def trace_meta(machine: "Machine", program: str) -> dict[str, Any]:
         "gpus": machine.gpus,
         "clock_ghz": config["sm.clock_ghz"],
         "config": {row.key: row.value for row in config.show()},
-        "config_hash": config.digest(),
+        "config_hash": config.digest,
         "isa_digest": machine.image.isa_digest,
     }

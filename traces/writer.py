@@ -81,6 +81,8 @@ class TraceWriter:
     ) -> None:
         import duckdb
 
+        if capture and "line" in capture.ranges:
+            raise TraceError("trace filter: `line` selects what a listing shows, not what a run records; use `pc`")
         self.directory = Path(directory)
         self.capture = capture or Capture()
         """What is wanted; the machine may use it to record less in the first place."""

@@ -113,6 +113,11 @@ def test_capture_drops_what_was_not_asked_for(tmp_path, canned):
     assert {r[0] for r in rows} == {1}
 
 
+def test_a_line_cannot_select_what_is_recorded(tmp_path):
+    with pytest.raises(TraceError, match="not what a run records"):
+        TraceWriter(tmp_path / "t", {}, parse_capture("line=3"))
+
+
 def test_tables_keep_types_and_unknown_columns(tmp_path):
     with TraceWriter(tmp_path / "t", {}) as writer:
         writer.table("kernels", [{"id": np.int64(1), "name": "a'b", "note": "é", "start": 3}, {"id": 2, "ratio": 0.1}])

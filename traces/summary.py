@@ -223,7 +223,7 @@ class _View:
         from rich import box
         from rich.table import Table
 
-        table = Table(box=None if self.plain else box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        table = Table(box=None if self.plain else box.SIMPLE_HEAD, pad_edge=False, collapse_padding=not self.plain)
         for i in columns:
             is_text = i == 0 or i in left
             table.add_column(titles[i], justify="left" if is_text else "right", overflow="fold")

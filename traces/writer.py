@@ -41,12 +41,12 @@ Row = Mapping[str, Any]
 class _Batch:
     """Records of one stream of one GPU that do not fill a part yet."""
 
-    def __init__(self, stream: str, gpu: int, size: int) -> None:
+    def __init__(self, stream: str, gpu: int, records: NDArray[Any]) -> None:
         self.stream = stream
         self.gpu = gpu
         self.part = 0
         self.count = 0
-        self.records = np.empty((size, STREAMS[stream].words), np.int64)
+        self.records = records
 
     def take(self, records: NDArray[Any]) -> int:
         """Copy in what fits; returns how many."""
@@ -55,14 +55,13 @@ class _Batch:
         self.count += n
         return n
 
-    def split(self) -> tuple[str, NDArray[Any]]:
-        """File name and content of the part, which the batch gives away."""
-        name = f"gpu{self.gpu}/{self.stream}-{self.part:04d}.parquet"
-        content = self.records[: self.count]
-        self.records = np.empty_like(self.records)
+    def split(self, records: NDArray[Any]) -> tuple[str, NDArray[Any], int]:
+        """File name, memory and length of the part; ``records`` is the memory for the next."""
+        part = f"gpu{self.gpu}/{self.stream}-{self.part:04d}.parquet", self.records, self.count
+        self.records = records
         self.part += 1
         self.count = 0
-        return name, content
+        return part
 
 
 class TraceWriter:
@@ -100,6 +99,8 @@ class TraceWriter:
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="trace")
         self._room = Semaphore(workers + 2)
         self._pending: list[Future[None]] = []
+        self._free: list[NDArray[Any]] = []
+        """Memory of parts that have been written; the first touch of new memory costs more than copying records."""
 
     def image(self, image: Image) -> None:
         """Record what each pc is: opcode, source line and text. Comes before the records if a filter names opcodes."""
@@ -165,7 +166,7 @@ class TraceWriter:
             return
         batch = self._batches.get((gpu, stream))
         if batch is None:
-            batch = self._batches[gpu, stream] = _Batch(stream, gpu, self._part_records)
+            batch = self._batches[gpu, stream] = _Batch(stream, gpu, self._memory(stream))
             (self.directory / f"gpu{gpu}").mkdir(exist_ok=True)
         if stream == "instructions":
             self._records += len(records)
@@ -176,9 +177,16 @@ class TraceWriter:
 
     def _submit(self, batch: _Batch) -> None:
         self._wait(0)
-        name, records = batch.split()
         self._room.acquire()
-        self._pending.append(self._pool.submit(self._write_part, name, batch.stream, batch.gpu, records))
+        name, memory, count = batch.split(self._memory(batch.stream))
+        self._pending.append(self._pool.submit(self._write_part, name, batch.stream, batch.gpu, memory, count))
+
+    def _memory(self, stream: str) -> NDArray[Any]:
+        """Room for a part; all records have as many words."""
+        try:
+            return self._free.pop()
+        except IndexError:
+            return np.empty((self._part_records, STREAMS[stream].words), np.int64)
 
     def _wait(self, oldest: int) -> None:
         """Wait for the ``oldest`` parts and collect those that are done; an error in one is raised here."""
@@ -188,12 +196,13 @@ class TraceWriter:
             self._pending.remove(future)
             future.result()
 
-    def _write_part(self, name: str, stream: str, gpu: int, records: NDArray[Any]) -> None:
+    def _write_part(self, name: str, stream: str, gpu: int, memory: NDArray[Any], count: int) -> None:
         try:
             with self._database.cursor() as connection:
-                connection.register("part", STREAMS[stream].arrays(records))
+                connection.register("part", STREAMS[stream].arrays(memory[:count]))
                 query = f"SELECT {STREAMS[stream].select} FROM part"
                 self._copy(connection, query, name, self._key_values(stream, gpu))
+            self._free.append(memory)
         finally:
             self._room.release()
 

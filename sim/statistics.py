@@ -75,13 +75,13 @@ def _gpu(machine: "Machine", gpu: int) -> dict[str, Any]:
         "ipc": instructions / cycles if cycles else 0.0,
         "tensor_util": _share(int(sms[:, st.TENSOR_BUSY].sum()), cycles * machine.sms * SCHEDULERS),
         **_memory(machine, g, cycles),
-        **_links(machine, g, cycles),
+        **_links(machine, g),
         "stalls": {s.name.lower(): int(stalls[s]) for s in Stall if s != Stall.NONE and stalls[s]},
         "issued": {k.name.lower(): int(kinds[k]) for k in Kind if kinds[k]},
         "l1_hits": int(sms[:, st.L1_HITS].sum()),
         "l1_misses": int(sms[:, st.L1_MISSES].sum()),
         "bank_conflicts": int(sms[:, st.CONFLICTS].sum()),
-        "hub": {name: int(A[g + word]) for name, word in _HUB.items() if A[g + word]},
+        "hub": {name: int(A[g + word]) for name, word in _HUB.items()},
     }
 
 
@@ -107,9 +107,13 @@ def _memory(machine: "Machine", g: int, cycles: int) -> dict[str, Any]:
     }
 
 
-def _links(machine: "Machine", g: int, cycles: int) -> dict[str, Any]:
-    """Bytes on the wire in both directions, headers included, and the share of the links' time they take."""
+def _links(machine: "Machine", g: int) -> dict[str, Any]:
+    """Bytes on the wire in both directions, headers included, and the share of the links' time they take.
+
+    The time is that of the machine: a GPU that has ended its own work early still receives.
+    """
     A, P = machine.A, machine.P
+    cycles = max(machine.cycles.values())
     sent = sum(A[g + net.SENT_FLITS + kind] for kind in range(32))
     received = sum(A[g + net.RECEIVED_FLITS + kind] for kind in range(32))
     ticks = cycles * TICKS * P[PLANES]

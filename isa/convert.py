@@ -63,8 +63,8 @@ def float_to_int(op: Op, a: V) -> V:
 
 
 def not_a_number(d: V) -> V:
-    """What a NaN becomes: the top bit alone, in conversions that involve 64 bits (32-bit ones give 0)."""
-    return d.const(1 << int(d.t[1:]) - 1) if d.t in ("u64", "s64", "u32", "s32") else d
+    """What a NaN becomes in conversions that involve 64 bits, on silicon: the top bit alone (the others give 0)."""
+    return d.const(1 << int(d.t[1:]) - 1)
 
 
 def int_to_float(op: Op, a: V) -> V:
@@ -133,10 +133,13 @@ def to_tf32(op: Op, a: V) -> V:
         sign = bits & bits.const(0x80000000)
         over = (rounded & bits.const(0x7FFFFFFF)) >= bits.const(0x7F800000)
         rounded = over.where(sign | bits.const(0x7F7FE000), rounded)
-    infinite = (a.abs() == raw(a).const(0x7F800000).bits("f32")) if "satfinite" not in op.mods else a != a
-    d = infinite.where(bits, rounded).bits("f32")
-    d = (a == a).where(d, nan(a))
-    return raw(relu(d) if "relu" in op.mods else d)
+    infinity = bits.const(0x7F800000)
+    kept = a != a if "satfinite" in op.mods else (bits & infinity) == infinity
+    d = kept.where(bits & keep, rounded)
+    if op.mods["rnd"] != "rna":
+        d = (a == a).where(d, d.const(0x7FFFE000))
+    negative_number = (d >= d.const(0x80000000)) & (a == a)
+    return negative_number.where(d.const(0), d) if "relu" in op.mods else d
 
 
 # ---------------------------------------------------------------------------------------------------- 8-bit floats

@@ -87,27 +87,23 @@ def lg2(op: Op, a: V) -> V:
     return canonical((a >= zero).where(d, a.const(math.nan)))
 
 
-def _turn(a: V) -> tuple[V, V]:
-    """Quarter turns nearest to the angle, and the rest in radians (|rest| <= pi/4), reduced in f64."""
-    quarters = a.to("f64") * a.to("f64").const(2 / math.pi)
-    whole = quarters.rint()
-    rest = (quarters - whole) * quarters.const(math.pi / 2)
-    turn = whole - (whole * whole.const(0.25)).floor() * whole.const(4)
-    return turn.to("u32"), rest.to("f32")
-
-
 def _circular(op: Op, a: V, shift: int) -> V:
-    """sin(a) for shift 0, cos(a) for shift 1."""
+    """sin(a) for shift 0, cos(a) for shift 1.
+
+    As on silicon the angle is turned into turns in f32, so that the error grows with the angle.
+    """
     a = flush(op, a)
-    quarter, x = _turn(a)
-    quarter = quarter + quarter.const(shift)
+    turns = flush_always((a.to("f64") * a.to("f64").const(0.5 / math.pi)).to("f32"))
+    turns = turns - turns.trunc()
+    quarter = (turns * turns.const(4)).rint()
+    x = (turns - quarter * quarter.const(0.25)) * turns.const(2 * math.pi)
+    count = quarter.to("s32")
+    count = count + count.const(shift)
     square = x * x
-    odd_quarter = (quarter & quarter.const(1)) != quarter.const(0)
-    d = odd_quarter.where(polynomial(square, _COS), x * polynomial(square, _SIN))
-    d = ((quarter & quarter.const(2)) != quarter.const(0)).where(-d, d)
-    if shift == 0:
-        d = (a == a.const(0)).where(a, d)
-    return canonical(flush(op, finite(a).where(d, a.const(math.nan))))
+    one, two = count.const(1), count.const(2)
+    d = ((count & one) == one).where(polynomial(square, _COS), x * polynomial(square, _SIN))
+    d = ((count & two) == two).where(-d, d)
+    return canonical(finite(a).where(d, a.const(math.nan)))
 
 
 def sin(op: Op, a: V) -> V:

@@ -96,7 +96,7 @@ def test_a_gate_that_has_all_its_bytes_releases_the_partial_and_retires_the_empt
 
 
 def rowsp_fabric(gpus, **changes):
-    """A region of 32 rows of 256 bytes per GPU; its gate of 4 groups of 8 rows never fills, but closes with ending 5."""
+    """A region of 32 rows of 256 bytes per GPU; its gate of 4 groups never fills, but closes with ending 5."""
     f = Fabric(gpus, **changes)
     for gpu in range(gpus):
         add_region(f.A, f.P, gpu_base(gpu), address(gpu, 0), 256, 32)

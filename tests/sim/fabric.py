@@ -10,7 +10,7 @@ from sim.addresses import gpu_address
 from sim.hub import hub
 from sim.hub.order import RECORD_ADDRESS, RECORD_COUNT, RECORD_ROOM
 from sim.ir.library import library
-from sim.jit import entry, outline
+from sim.jit import JIT, entry, light_helpers, outline
 from sim.layout import GPU_WORDS, MACHINE_WORDS, gpu_base
 from sim.net import switch
 from sim.net.packet import ADDR, AUX, COUNT, DATA, KIND, MASK_HI, MASK_LO, OP, PACKET_WORDS, SRC, TAG, TARGETS, Packet
@@ -90,6 +90,17 @@ def _serve(A, P, g, gpu, until, results):
                 results[at + 8 + k] = A[row + DATA + k]
 
 
+def _compile() -> None:
+    """Compile the entry without machine code for its helpers, which is most of the time."""
+    if JIT and not _do.signatures:
+        from numba import types
+
+        from sim.raw import arena_type
+
+        with light_helpers({"_do"}):
+            _do.compile((arena_type, arena_type, *[types.int64] * 4, arena_type))
+
+
 def signed(x: int) -> int:
     """The 64 low bits as an int64."""
     x &= (1 << 64) - 1
@@ -128,6 +139,7 @@ class Fabric:
     """``gpus`` GPUs with ``memory`` bytes each, at cycle 0."""
 
     def __init__(self, gpus: int, memory: int = 1 << 20, **changes: int) -> None:
+        _compile()
         self.gpus = gpus
         self.P = parameters(**changes)
         self._row = MACHINE_WORDS + gpus * GPU_WORDS

@@ -93,7 +93,7 @@ def test_dispatch_packs_each_experts_tokens_and_combine_adds_them_up(tlb):
 
 def test_targets_cost_uplink_flits_only_and_each_gpu_gets_one_copy():
     f = dispatcher()
-    f.send(0, 0, Packet.DYMM_ST, OBJECT, bytes(128), targets=list(range(EXPERTS)) + [0, 1])
+    f.send(0, 0, Packet.DYMM_ST, OBJECT, bytes(128), targets=[*range(EXPERTS), 0, 1])
     f.run()
     assert f.field(0, SENT_FLITS, Packet.DYMM_ST) == 1 + 2 + 8
     for gpu in range(GPUS):

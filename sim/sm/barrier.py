@@ -17,6 +17,7 @@ from ..state import (
     CTA_LIVE,
     CTA_SLOT,
     LIVE,
+    NEXT,
     R_OP01,
     R_SUB,
     REGS,
@@ -65,7 +66,7 @@ def release(A, P, s, c, barrier):
             A[s + BLOCK + w] = Block.NONE
             if A[s + ACTIVE + w] == 0:
                 unpark(A, s, w)
-            schedule(A, s, w, when, Stall.BARRIER)
+            A[s + NEXT] = min(A[s + NEXT], schedule(A, s, w, when, Stall.BARRIER))
     return 0
 
 

@@ -216,8 +216,10 @@ def run_sm(A, P, g, gpu, s, begin, end, hub_left):
     while now < end:
         step = min((now | STEP - 1) + 1, end)
         following = BIG
+        A[s + NEXT] = BIG
         for scheduler in range(4):
             following = min(following, _run_scheduler(A, P, g, gpu, s, scheduler, step, hub_left))
+        following = min(following, A[s + NEXT])  # warps of other schedulers that a barrier let go
         now = step if following < step + STEP else min(following, end)
         if following >= end:
             break

@@ -16,7 +16,6 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,20 +66,32 @@ def Machine(
     gpus: int = 1,
     seed: int = 0,
     threads: int | None = None,
-    trace: Any = None,
+    trace: str | Path | None = None,
     functional: bool = False,
+    **options: Any,
 ) -> Any:
     """A machine of ``gpus`` GPUs with the program loaded: a ``sim.machine.Machine``.
 
     ``settings`` override keys of the preset (``{"nvlink.link_gbps": 25}``). ``threads``: default all cores; results do
-    not depend on it. ``functional``: no timing. Raises ``sim.config.ConfigError`` for unknown presets and keys.
+    not depend on it. ``trace``: a directory to record into. ``functional``: no timing. Other options are those of
+    ``sim.machine.Machine``. Raises ``sim.config.ConfigError`` for unknown presets and keys.
     """
     from sim.config import Config
     from sim.machine import Machine as Simulated
 
     config = Config.load(preset, [f"{key}={value}" for key, value in (settings or {}).items()])
     workers = min(threads or len(os.sched_getaffinity(0)), gpus)
-    return Simulated(image, config, gpus=gpus, seed=seed, trace=trace, threads=workers, functional=functional)
+    return Simulated(
+        image,
+        config,
+        gpus=gpus,
+        seed=seed,
+        trace=trace,
+        program=image.files[0] if image.files else "",
+        threads=workers,
+        functional=functional,
+        **options,
+    )
 
 
 @dataclass
@@ -129,13 +140,17 @@ def run(
     program = _host_block(image, host)
     from sim.host import run_host
 
-    name = Path(image.files[0]).stem if image.files else "program"
-    with _recorder(trace, image, name, seed) as writer:
-        machine = Machine(image, preset, settings, gpus, seed, threads, writer, functional)
+    directory, capture = _trace_target(trace, image)
+    machine = Machine(image, preset, settings, gpus, seed, threads, directory, functional, capture=capture)
+    try:
         checks = run_host(
             machine, program, dict(defines or {}), progress=progress, output=output, max_cycles=max_cycles
         )
-        stats = {**machine.stats(), "checks": checks, "wall_s": time.perf_counter() - start}
+    finally:
+        recorded = machine.close_trace()
+    stats = machine.stats()
+    hashes = {"memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash(), "trace": recorded}
+    stats |= {"checks": checks, "wall_s": time.perf_counter() - start, **hashes}
     return Result(machine, stats, checks)
 
 
@@ -172,19 +187,16 @@ def _host_block(image: Image, name: str | None) -> dict[str, Any]:
     return image.host
 
 
-@contextmanager
-def _recorder(trace: str | Path | None, image: Image, name: str, seed: int) -> Iterator[Any]:
-    """A trace writer for `run`, closed in every case; None if nothing is recorded."""
+def _trace_target(trace: str | Path | None, image: Image) -> tuple[Path | None, Any]:
+    """Directory and filter of ``DIR,key=value,...``, where each part may be missing; (None, None) for no trace."""
     if trace is None:
-        yield None
-        return
+        return None, None
     from traces.capture import parse_capture
-    from traces.writer import TraceWriter
 
     pieces = str(trace).split(",")
-    directory = Path(pieces.pop(0)) if pieces[0] and "=" not in pieces[0] else Path("out") / f"{name}.trace"
-    meta = {"program": image.files[0] if image.files else name, "seed": seed, "isa_digest": image.isa_digest}
-    yield TraceWriter(directory, meta, parse_capture(",".join(pieces)))
+    default = Path("out") / f"{Path(image.files[0]).stem if image.files else 'program'}.trace"
+    directory = Path(pieces.pop(0)) if pieces[0] and "=" not in pieces[0] else default
+    return directory, parse_capture(",".join(pieces))
 
 
 # --- command line
@@ -279,7 +291,7 @@ def _check(options: Any) -> int:
         try:
             image = assemble(file, pairs(options.define, "-D"))
         except Exception as error:  # every file is looked at; what is not the user's is raised again
-            code = max(code, report(error))
+            code = max(code, report(error, _colored))
         else:
             print(f"{file}: ok, {len(image.kernels)} kernels, {len(image)} instructions")
     return code
@@ -364,6 +376,13 @@ def _test(options: Any) -> int:
     return int(pytest.main(options.pytest))
 
 
+def _colored(error: Any) -> str:
+    """The messages of an AssemblyError for a terminal."""
+    from assembler.diagnostics import render
+
+    return render(error.diagnostics, color=True)
+
+
 COMMANDS: dict[str, Callable[[Any], int]] = {
     "run": _run,
     "asm": _asm,
@@ -391,7 +410,7 @@ def main(words: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
     except Exception as error:
-        return report(error)
+        return report(error, _colored)
 
 
 if __name__ == "__main__":

@@ -3,10 +3,10 @@
 
     ./simasm python tests/bench/core.py [--json] [--modes functional,timing] [--kernels sgemm] [--repeat 3]
 
-The kernels (kernels.ptx, made by nvcc) and their launches are those that other simulators were measured with: vecadd 2^18
-with one element a thread, saxpy 2^18 on 160x256 threads, sgemm 256 in 16x16 tiles, reduction of 2^19 on 128x256, histogram
-of 2^18 on 80x256. Every run's result is checked. Each number is the best of ``--repeat`` runs: the machine that measures
-is rarely idle. Modes:
+The kernels (kernels.ptx, made by nvcc) and their launches are those that other simulators were measured with: vecadd
+2^18 with one element a thread, saxpy 2^18 on 160x256 threads, sgemm 256 in 16x16 tiles, reduction of 2^19 on 128x256,
+histogram of 2^18 on 80x256. Every run's result is checked. Each number is the best of ``--repeat`` runs: the machine
+that measures is rarely idle. Modes:
 
     functional   results only
     timing       results and cycles
@@ -107,8 +107,9 @@ def run(image: Any, name: str, mode: str, job: Job) -> dict[str, Any]:
     """Run a job once; its CPU time covers the launch, and in mode trace also what it takes to finish the files."""
     folder = Path(tempfile.mkdtemp(prefix="simasm-bench-"))
     try:
-        trace = {"ring": "", "trace": folder / "trace"}.get(mode)
-        machine = simasm.Machine(image, gpus=1, threads=1, trace=trace, functional=mode == "functional")
+        trace = folder / "trace" if mode == "trace" else None
+        options = {"trace": trace, "ring": mode == "ring", "functional": mode == "functional"}
+        machine = simasm.Machine(image, gpus=1, threads=1, **options)
         buffers, params = _arguments(machine, job)
         start = time.process_time()
         machine.launch(0, job.kernel, job.grid, job.block, params=params)

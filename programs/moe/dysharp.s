@@ -37,8 +37,8 @@
 {
     ROUTER_STATE
     SIGNAL_STATE
-    .shared .align 16 .b8 target_lists[512];         // u16 [4 warps][64]: experts of the warp's token
-    .shared .align 16 .b8 columns[2048];             // [4 warps][64]: {expert, weight} pairs, the row's extra column
+    .shared .align 16 .b8 target_lists[512];         // u32 [4 warps][32]: experts of the warp's token
+    .shared .align 16 .b8 columns[1024];             // [4 warps][32]: {expert, weight}, the row's extra column
     .reg .pred %any, %outside;
     .reg .b32 %topk, %slot, %id, %first, %offset, %local, %row_size, %list, %column, %gpu, %one, %w<4>;
     .reg .b64 %route, %rows, %loads, %row, %to, %from, %wide, %targets;
@@ -56,7 +56,7 @@
     cvt.u64.u32 %targets, %list;
     cvta.shared.u64 %targets, %targets;
     mov.u32 %column, columns;
-    mad.lo.u32 %column, %warp, 512, %column;
+    mad.lo.u32 %column, %warp, 256, %column;
 
     mad.lo.u32 %token, %warp, 4, %tile;              // a warp has four tokens
     add.u32 %s0, %token, 4;
@@ -72,8 +72,8 @@ SLOT:
     mad.lo.u32 %s0, %token, %topk, %slot;
     mad.wide.u32 %to, %s0, 4, %route;
     st.global.u32 [%to], %best;
-    mad.lo.u32 %s0, %slot, 2, %list;
-    st.shared.u16 [%s0], %best;
+    mad.lo.u32 %s0, %slot, 4, %list;
+    st.shared.u32 [%s0], %best;
     mad.lo.u32 %s0, %slot, 8, %column;
     mov.b32 %s1, %p;
     st.shared.v2.b32 [%s0], {%best, %s1};
@@ -238,7 +238,7 @@ SIGNAL:
     .param .u32 hidden, .param .u32 topk, .param .u32 first, .param .u32 row_size, .param .u32 ngpus)
 {
     SIGNAL_STATE
-    .shared .align 16 .b8 target_lists[512];         // u16 [4 warps][64]
+    .shared .align 16 .b8 target_lists[512];         // u32 [4 warps][32]
     .reg .pred %inside, %more;
     .reg .b32 %t, %lane, %warp, %cta, %token, %id, %topk, %row_size, %row_bytes, %offset, %list, %s0, %w<4>;
     .reg .b64 %route, %results, %y, %targets, %from, %to, %wide;
@@ -264,8 +264,8 @@ SIGNAL:
     mad.wide.u32 %route, %s0, 4, %route;
     setp.lt.u32 %inside, %lane, %topk;
     @%inside ld.global.u32 %s0, [%route];
-    mad.lo.u32 %offset, %lane, 2, %list;
-    @%inside st.shared.u16 [%offset], %s0;
+    mad.lo.u32 %offset, %lane, 4, %list;
+    @%inside st.shared.u32 [%offset], %s0;
     bar.warp.sync 0xffffffff;
     cvt.u64.u32 %targets, %list;
     cvta.shared.u64 %targets, %targets;
@@ -330,7 +330,7 @@ COLUMNS:
         }
     }
 
-    launch dispatch on all grid(ceil_div(here, 16)) block(128) shared 256 * experts
+    launch dispatch on all grid(ceil_div(here, 16)) block(128) shared (256 * experts)
         (x, gate, bias, route, rows_of.stage(0), all_loads, finished, all_arrived,
          hidden, experts, topk, here, gpu * here, local, row_size, ngpus);
     launch gemm1 on all grid(ffn / 64, local * tiles) block(128)

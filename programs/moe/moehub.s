@@ -201,12 +201,12 @@ NEXT_\pass:
         watch part bytes 4 * topk * data;
     } threshold 4 * topk * data;
 
+    launch router on all grid(ceil_div(here, 16)) block(128) shared (256 * experts)
+        (x, gate, bias, prob, route, mids, hidden, experts, topk, here, gpu * here);
     launch gemm1 on all grid(ffn / 64, groups) block(128) stream 1 gated arrived axis y
         (xin, w1, mid, hidden, ffn, row_size, rows / tile);
     launch gemm2 on all grid(hidden / 64, groups) block(128) stream 2 gated computed axis y
         (mid, w2, xin, homes, hidden, ffn, row_size, rows / tile, here * topk);
-    launch router on all grid(ceil_div(here, 16)) block(128) shared 256 * experts
-        (x, gate, bias, prob, route, mids, hidden, experts, topk, here, gpu * here);
     launch combine on all grid(here / 4) block(128) gated returned axis x
         (part, prob, y, hidden, topk);
 

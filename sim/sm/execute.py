@@ -36,7 +36,7 @@ from .l1 import l1_invalidate
 from .lsu import load, store
 from .mbarrier import mbarrier
 from .memory_space import fault
-from .operands import operand, registers
+from .operands import guard_mask, operand, registers
 from .scoreboard import park, schedule, set_ready
 from .special import special_register
 from .tensor import tensor
@@ -49,7 +49,6 @@ MEMORY_KINDS = sum(
     )
 )
 _CONTROL_KINDS = sum(1 << k for k in (Kind.EXIT, Kind.RET, Kind.CALL, Kind.BRX))
-_MEMBER_KINDS = sum(1 << k for k in (Kind.SHFL, Kind.VOTE, Kind.MATCH, Kind.REDUX, Kind.ELECT))
 
 
 @inline
@@ -110,25 +109,36 @@ def _lane_op_done(A, s, w, row, t):
     return schedule(A, s, w, t + 1, Stall.WAIT)
 
 
+@inline
+def _among(A, P, s, w, row, kind, group, named):
+    """One group of lanes that name one another executes."""
+    if kind == Kind.SHFL:
+        warp_ops.shuffle(A, P, s, w, row, group)
+    elif kind == Kind.VOTE:
+        warp_ops.vote(A, P, s, w, row, group)
+    elif kind == Kind.MATCH:
+        warp_ops.match(A, P, s, w, row, group)
+    elif kind == Kind.REDUX:
+        warp_ops.redux(A, P, s, w, row, group)
+    else:
+        warp_ops.elect(A, P, s, w, row, group, named)
+
+
 @far
 def warp_instruction(A, P, g, s, w, row, kind, mask, pc, t):
-    """Instructions in which lanes see one another."""
-    if 1 << kind & _MEMBER_KINDS:
-        needed = warp_ops.members(A, s, w, row, mask)
-        if not warp_ops.gather_members(A, g, s, w, needed, pc, 0, t):
-            return schedule(A, s, w, t + 1, Stall.BARRIER)
-        if kind == Kind.ELECT:
-            warp_ops.elect(A, P, s, w, row, mask, needed)
-    if kind == Kind.SHFL:
-        warp_ops.shuffle(A, P, s, w, row, mask)
-    elif kind == Kind.VOTE:
-        warp_ops.vote(A, P, s, w, row, mask)
-    elif kind == Kind.MATCH:
-        warp_ops.match(A, P, s, w, row, mask)
-    elif kind == Kind.REDUX:
-        warp_ops.redux(A, P, s, w, row, mask)
-    elif kind == Kind.ACTIVEMASK:
+    """Instructions in which lanes see one another, in the groups that their membermasks form."""
+    if kind == Kind.ACTIVEMASK:
         warp_ops.active_mask(A, P, s, w, row, mask)
+        return _lane_op_done(A, s, w, row, t)
+    needed = warp_ops.all_members(A, s, w, row, mask)
+    if not warp_ops.gather_members(A, g, s, w, needed, pc, 0, t):
+        return schedule(A, s, w, t + 1, Stall.BARRIER)
+    left = guard_mask(A, s, w, row, registers(A, s, w))
+    while left:
+        named = warp_ops.members(A, s, w, row, left)
+        group = left & (named | left & -left)
+        _among(A, P, s, w, row, kind, group, named)
+        left &= ~group
     return _lane_op_done(A, s, w, row, t)
 
 

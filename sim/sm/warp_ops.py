@@ -24,6 +24,17 @@ def members(A, s, w, row, mask):
 
 
 @outline
+def all_members(A, s, w, row, mask):
+    """The lanes that the membermasks of all executing lanes name together."""
+    at = operand(A, row, 5, registers(A, s, w))
+    named = 0
+    for lane in range(32):
+        if mask >> lane & 1:
+            named |= load_u32(at + 4 * lane)
+    return named
+
+
+@outline
 def gather_members(A, g, s, w, needed, pc, is_barrier, t):
     """Whether all lanes the instruction names are here. If not, the active path waits at ``pc`` for them."""
     needed &= A[s + LIVE + w]

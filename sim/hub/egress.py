@@ -31,7 +31,7 @@ from ..net.packet import (
     is_in,
     wire_flits,
 )
-from ..net.port import LOCAL, arrive
+from ..net.port import arrive_locally
 from ..net.queues import heap_first, list_pop, list_push
 from ..net.reduction import has_answer, new_answer
 from ..params import HUB_LOCAL_CYCLES, PLANES, RPM_ENABLED, TICKS
@@ -134,10 +134,9 @@ def _overtake(A, g, row):
 @inline
 def _local(A, P, g, row, t):
     """A packet to the own GPU does not use the links."""
-    A[row + PLANE] = LOCAL
     A[g + LOCAL_ROWS] += 1
     _sm_done(A, g, row)
-    arrive(A, g, row, t + P[HUB_LOCAL_CYCLES])
+    arrive_locally(A, g, row, t + P[HUB_LOCAL_CYCLES])
 
 
 @outline

@@ -30,7 +30,7 @@ from ..net.packet import (
     is_in,
     wire_flits,
 )
-from ..net.port import LOCAL, arrive
+from ..net.port import LOCAL, arrive_locally
 from ..net.sums import sum_add, sum_begin, sum_result
 from ..params import FLIT_TICKS, HOP, TICKS, TRACE_PACKETS
 from ..raw import address_of, store_64
@@ -69,8 +69,7 @@ def send_reply(A, g, gpu, row, reply, cycle):
     the switch."""
     A[reply + ENTERED] = cycle
     if A[reply + DST] == gpu and not is_in(A[row + KIND], MULTICAST_KINDS):
-        A[reply + PLANE] = LOCAL
-        arrive(A, g, reply, cycle)
+        arrive_locally(A, g, reply, cycle)
     else:
         delay_response(A, g, cycle, reply)
 

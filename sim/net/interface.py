@@ -18,7 +18,8 @@ MAX_PLANES = 18
 POOL_ROWS = 1 << 17
 ROOM_ROWS = POOL_ROWS // 2
 """Rows that SM requests may occupy; the rest is for answers, which cannot be refused."""
-ARRIVALS_MAX = 1 << 18
+ARRIVALS_MAX = 200_000
+LOCAL_ARRIVALS_MAX = 1 << 15
 OUTBOX_NODES = 1 << 16
 ANSWERS = 8192
 ANSWER_WORDS = 8 + SUM_WORDS
@@ -37,7 +38,8 @@ _FRESH = _n.field()
 _FREED = _n.field()
 LIMBO = _n.field(LIMBO_WINDOWS)
 """Rows whose credit came back, by window."""
-ARRIVAL_SEQUENCE = _n.field()
+PLANE_COUNT = _n.field()
+"""Planes in use, for functions that have no parameters at hand."""
 PEER_FLITS = _n.field(MAX_GPUS)
 """Flits on the way to each peer that have not left the switch."""
 
@@ -88,8 +90,17 @@ CREDITS = _n.field(1 + 2 * POOL_ROWS)
 """Heap: tick at which a credit is back, row."""
 DELAYED = _n.field(1 + 2 * POOL_ROWS)
 """Heap: cycle at which an answer is ready for the uplink, row."""
-ARRIVALS = _n.field(1 + 2 * ARRIVALS_MAX)
-"""Heap: arrival cycle << 20 | sequence, row of the sender."""
+ARRIVALS = _n.field()
+"""Packets on their way to this GPU, from the ports and from itself."""
+ARRIVAL_HEAD = _n.field(MAX_PLANES)
+"""First and last node + 1 of the list of packets that a plane's port has sent, in order of arrival."""
+ARRIVAL_TAIL = _n.field(MAX_PLANES)
+ARRIVAL_FREED = _n.field()
+ARRIVAL_FRESH = _n.field()
+ARRIVAL = _n.field(3 * ARRIVALS_MAX)
+"""Nodes: arrival cycle, row of the sender, next node + 1."""
+LOCAL_ARRIVALS = _n.field(1 + 2 * LOCAL_ARRIVALS_MAX)
+"""Heap: arrival cycle, row; packets of this GPU to itself."""
 MERGE = _n.field(1 + 2 * MAX_GPUS)
 SUM_SCRATCH = _n.field(SUM_WORDS, align=8)
 POOL = _n.field(POOL_ROWS * ROW_WORDS, align=8)

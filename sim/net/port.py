@@ -1,13 +1,20 @@
-"""A switch output port towards a GPU: serialisation, and the heap of packets on their way to the GPU."""
+"""A switch output port towards a GPU: serialisation, and the packets on their way to the GPU."""
 
 from ..jit import inline, outline
 from ..params import FLIT_TICKS, HOP, TICKS
 from ..raw import BIG
 from .faults import HubFault, fault
 from .interface import (
-    ARRIVAL_SEQUENCE,
+    ARRIVAL,
+    ARRIVAL_FREED,
+    ARRIVAL_FRESH,
+    ARRIVAL_HEAD,
+    ARRIVAL_TAIL,
     ARRIVALS,
     ARRIVALS_MAX,
+    LOCAL_ARRIVALS,
+    LOCAL_ARRIVALS_MAX,
+    PLANE_COUNT,
     PORT_BUSY,
     PORT_FREE,
     RECEIVED_FLITS,
@@ -23,27 +30,76 @@ LOCAL = -1
 
 
 @outline
-def arrive(A, g, row, cycle):
-    """The packet reaches the GPU at ``cycle``."""
-    if A[g + ARRIVALS] >= ARRIVALS_MAX:
+def arrive(A, g, plane, row, cycle):
+    """A packet that leaves the port of a plane, the last one so far, reaches the GPU at ``cycle``."""
+    node = A[g + ARRIVAL_FREED] - 1
+    if node >= 0:
+        A[g + ARRIVAL_FREED] = A[g + ARRIVAL + 3 * node + 2]
+    elif A[g + ARRIVAL_FRESH] < ARRIVALS_MAX:
+        node = A[g + ARRIVAL_FRESH]
+        A[g + ARRIVAL_FRESH] = node + 1
+    else:
         fault(A, g, HubFault.POOL, A[row + ADDR], ARRIVALS_MAX, cycle)
         return
-    sequence = A[g + ARRIVAL_SEQUENCE]
-    A[g + ARRIVAL_SEQUENCE] = sequence + 1
-    heap_push(A, g + ARRIVALS, cycle << 20 | sequence & 0xFFFFF, row)
+    at = g + ARRIVAL + 3 * node
+    A[at] = cycle
+    A[at + 1] = row
+    A[at + 2] = 0
+    if A[g + ARRIVAL_HEAD + plane] == 0:
+        A[g + ARRIVAL_HEAD + plane] = node + 1
+    else:
+        A[g + ARRIVAL + 3 * (A[g + ARRIVAL_TAIL + plane] - 1) + 2] = node + 1
+    A[g + ARRIVAL_TAIL + plane] = node + 1
+    A[g + ARRIVALS] += 1
+
+
+@outline
+def arrive_locally(A, g, row, cycle):
+    """A packet of the GPU to itself is there at ``cycle``; it never uses the links."""
+    if A[g + LOCAL_ARRIVALS] >= LOCAL_ARRIVALS_MAX:
+        fault(A, g, HubFault.POOL, A[row + ADDR], LOCAL_ARRIVALS_MAX, cycle)
+        return
+    A[row + PLANE] = LOCAL
+    heap_push(A, g + LOCAL_ARRIVALS, cycle, row)
+    A[g + ARRIVALS] += 1
+
+
+@inline
+def _plane_time(A, g, plane):
+    """Cycle at which a plane's next packet arrives; BIG when there is none."""
+    head = A[g + ARRIVAL_HEAD + plane]
+    return A[g + ARRIVAL + 3 * (head - 1)] if head > 0 else BIG
 
 
 @inline
 def arrival_time(A, g):
     """Cycle at which the next packet reaches this GPU; BIG when none is on its way from the switch."""
-    first = heap_first(A, g + ARRIVALS)
-    return first >> 20 if first < BIG else BIG
+    first = heap_first(A, g + LOCAL_ARRIVALS)
+    for plane in range(A[g + PLANE_COUNT]):
+        first = min(first, _plane_time(A, g, plane))
+    return first
+
+
+@outline
+def take_arrival(A, g):
+    """Remove the next packet and return its row, which stays readable until the end of this window."""
+    first = arrival_time(A, g)
+    A[g + ARRIVALS] -= 1
+    for plane in range(A[g + PLANE_COUNT]):
+        if _plane_time(A, g, plane) == first:
+            node = A[g + ARRIVAL_HEAD + plane]
+            at = g + ARRIVAL + 3 * (node - 1)
+            A[g + ARRIVAL_HEAD + plane] = A[at + 2]
+            A[at + 2] = A[g + ARRIVAL_FREED]
+            A[g + ARRIVAL_FREED] = node
+            return _taken(A, g, A[at + 1])
+    return _taken(A, g, heap_pop(A, g + LOCAL_ARRIVALS))
 
 
 @inline
-def take_arrival(A, g):
-    """Remove the next packet and return its row, which stays readable until the end of this window."""
-    row = heap_pop(A, g + ARRIVALS)
+def _taken(A, g, row):
+    """The interface's own rows are done with once they have been read; those that were on the wire come back with
+    their credit."""
     if is_own_row(g, row) and A[row + PLANE] == LOCAL:
         retire_row(A, g, row)
     return row
@@ -74,5 +130,5 @@ def gpu_cycle(P, tick):
 def forward(A, P, g, plane, row, tick):
     """Send a packet on to the GPU. Returns when its last flit has left the switch."""
     left = occupy_port(A, P, g, plane, row, tick)
-    arrive(A, g, row, gpu_cycle(P, left))
+    arrive(A, g, plane, row, gpu_cycle(P, left))
     return left

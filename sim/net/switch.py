@@ -2,7 +2,7 @@
 
 ``gather`` runs at the start of a window on the thread of the port's GPU. It merges what all GPUs sent to this port in
 the previous window in order of (arrival at the switch, source), gives each packet the port in that order, and puts it
-into the arrival heap of the GPU. That is exact: a packet sent in the window that starts now reaches the switch a hop
+into the GPU's list of arrivals. That is exact: a packet sent in the window that starts now reaches the switch a hop
 later, after everything merged here. Assumption: the port serves in order of arrival, whatever the virtual channel.
 
 Ownership: an outbox node belongs to its sender in the window it is written, in the next one to its destination, which
@@ -14,7 +14,7 @@ from ..jit import inline, outline
 from ..layout import gpu_base
 from ..params import HOP, PLANES, TICKS
 from ..state import GPUS
-from .interface import EPOCH, MAX_GPUS, MERGE, OUT_HEAD, OUT_NODE, outbox, reclaim_rows
+from .interface import EPOCH, MAX_GPUS, MERGE, OUT_HEAD, OUT_NODE, PLANE_COUNT, outbox, reclaim_rows
 from .link import collect_credits
 from .packet import AUX, KIND, TIME, Packet
 from .port import forward
@@ -64,6 +64,7 @@ def gather(A, P, gpu, begin, end):
     previous window. All of that arrives at ``end`` or later."""
     g = gpu_base(gpu)
     A[g + EPOCH] += 1
+    A[g + PLANE_COUNT] = P[PLANES]
     collect_credits(A, P, g, A[GPUS])
     reclaim_rows(A, g)
     for plane in range(P[PLANES]):

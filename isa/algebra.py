@@ -41,7 +41,8 @@ def _to_odd(near: Array, below: Array, above: Array) -> Array:
     """The neighbour of `near` with an odd last bit where the exact value is `below` or `above` it in magnitude."""
     integer = np.uint32 if near.dtype == np.float32 else np.uint64
     raw = near.view(integer) - (below & (near != 0)).astype(integer)
-    return (raw | (below | above).astype(integer)).view(near.dtype)
+    odd: Array = (raw | (below | above).astype(integer)).view(near.dtype)
+    return odd
 
 
 def _f64_to_f32_odd(x: Array) -> Array:

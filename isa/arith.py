@@ -218,7 +218,9 @@ def dp2a(op: Op, a: V, b: V, c: V) -> V:
     return (c.bits("u32") + x[0] * y[0] + x[1] * y[1]).bits(c.t)
 
 
-def _row(syntax: str, types: tuple[str, ...], latency: str, meaning: str, section: str, lane: Any, **more: Any) -> Instr:
+def _row(
+    syntax: str, types: tuple[str, ...], latency: str, meaning: str, section: str, lane: Any, **more: Any
+) -> Instr:
     """A row of this chapter whose modifier slots are `.type` and those in `more`."""
     slots = {"type": types, **more.pop("slots", {})} if ".type" in syntax else more.pop("slots", {})
     return Instr(syntax, slots, Kind.LANE, latency, meaning, f"PTX ISA 9.0, {section}", lane, **more)
@@ -261,7 +263,8 @@ ROWS = (
          "9.7.1.5", mul24, slots={"half": ("lo", "hi")}),
     _row("mad24.half.type d, a, b, c", INT32, "imad", "d = mul24(a, b) + c", "9.7.1.6", mad24,
          slots={"half": ("lo", "hi")}),
-    _row("mad24.hi.sat.type d, a, b, c", ("s32",), "imad", "d = mul24.hi(a, b) + c, saturated", "9.7.1.6", mad24_hi_sat),
+    _row("mad24.hi.sat.type d, a, b, c", ("s32",), "imad", "d = mul24.hi(a, b) + c, saturated", "9.7.1.6",
+         mad24_hi_sat),
     _row("sad.type d, a, b, c", INT, "alu", "d = c + |a - b|", "9.7.1.7", sad),
     _row("div.type d, a, b", ("u16", "u32", "s16", "s32"), "idiv32", "d = a / b, truncated", "9.7.1.8", div),
     _row("div.type d, a, b", ("u64", "s64"), "idiv64", "d = a / b, truncated", "9.7.1.8", div),
@@ -276,12 +279,13 @@ ROWS = (
     _row("popc.type d, a", B, "popc", "d = number of ones in a", "9.7.1.14", popc, operand_types=U32),
     _row("clz.type d, a", B, "popc", "d = number of leading zeros of a", "9.7.1.15", clz, operand_types=U32),
     _row("bfind{.shiftamt}.type d, a", ("u32", "u64", "s32", "s64"), "popc",
-         "d = position of the most significant bit that is not the sign (.shiftamt: left shift that brings it to the top);"
-         " 0xffffffff if none", "9.7.1.16", bfind, operand_types=U32),
+         "d = position of the highest bit that is not the sign (.shiftamt: left shift that brings it to the top); "
+         "0xffffffff if none", "9.7.1.16", bfind, operand_types=U32),
     _row("brev.type d, a", B, "popc", "d = bits of a reversed", "9.7.1.18", brev),
     _row("bfe.type d, a, b, c", ("u32", "u64", "s32", "s64"), "alu",
          "d = the c bits of a from position b, zero- or sign-extended", "9.7.1.19", bfe, operand_types=_FIELD),
-    _row("bfi.type f, a, b, c, d", B, "alu", "f = b with d bits from position c replaced by the low bits of a", "9.7.1.20",
+    _row("bfi.type f, a, b, c, d", B, "alu", "f = b with d bits from position c replaced by the low bits of a",
+         "9.7.1.20",
          bfi, operand_types={"c": "u32", "d": "u32"}, writes=("f",)),
     *_dot_rows(),
 )  # fmt: skip

@@ -25,9 +25,8 @@ ROWS = (
     *(_copy(cop, hint=hint) for cop in ("ca", "cg") for hint in (False, True)),
     Instr("cp.async.commit_group", {}, Kind.CPASYNC_COMMIT, "misc", "the copies since the last one form a group",
           _PTX + "3.2"),
-    Instr("cp.async.wait_group n", {}, Kind.CPASYNC_WAIT, "misc", "wait until at most n groups of this thread are missing",
+    Instr("cp.async.wait_group n", {}, Kind.CPASYNC_WAIT, "misc",
+          "wait until at most n groups of this thread are missing",
           _PTX + "3.3", operand_types={"n": "b32"}, forms={"n": "imm"}),
     Instr("cp.async.wait_all", {}, Kind.CPASYNC_WAIT, "misc", "wait for all copies of this thread", _PTX + "3.3"),
-    Instr("cp.async.mbarrier.arrive{.noinc}{.space}.b64 [a]", {"space": ("shared",)}, Kind.MBARRIER, "lsu",
-          "arrive at the mbarrier once all earlier copies of this thread are complete", "PTX ISA 9.0, 9.7.13.15.17"),
 )  # fmt: skip

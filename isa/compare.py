@@ -23,7 +23,7 @@ _SAME_AS = {"lo": "lt", "ls": "le", "hi": "gt", "hs": "ge"}
 def holds(cmp: str, a: V, b: V) -> V:
     """The predicate `a cmp b` for one pair of values."""
     cmp = _SAME_AS.get(cmp, cmp)
-    number = (a == a) & (b == b) if cmp in ("num", "nan", "ne") or cmp.endswith("u") else None
+    number: V = (a == a) & (b == b) if cmp in ("num", "nan", "ne") or cmp.endswith("u") else None
     if cmp == "num":
         return number
     if cmp == "nan":
@@ -169,7 +169,8 @@ def _setp_rows() -> list[Instr]:
         _setp("setp.cmp.bool{.ftz}.type p, a, b, c", more, "", setp_bool, one + third),
         _setp("setp.cmp.bool{.ftz}.type p, a, b, !c", more, "not", setp_bool_not, one + third + " inverted"),
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, c", more, "both", setp_bool_both, two + third),
-        _setp("setp.cmp.bool{.ftz}.type p|q, a, b, !c", more, "both_not", setp_bool_both_not, two + third + " inverted"),
+        _setp("setp.cmp.bool{.ftz}.type p|q, a, b, !c", more, "both_not", setp_bool_both_not,
+              two + third + " inverted"),
         _setp("setp.cmp{.ftz}.type p|q, a, b", packed, "", setp_packed, pair),
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, c", {**packed, "bool": BOOL}, "", setp_packed_bool, pair + third),
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, !c", {**packed, "bool": BOOL}, "not", setp_packed_bool_not,
@@ -179,7 +180,11 @@ def _setp_rows() -> list[Instr]:
 
 def _set_rows() -> list[Instr]:
     numbers = {"cmp": _ALL, "dtype": ("u32", "s32", "f32"), "stype": (*INT, *RAW, "f32", "f64")}
-    half = {"cmp": (*ORDERED, *UNORDERED), "dtype": ("u16", "s16", "u32", "s32", "f16", "bf16"), "stype": ("f16", "bf16")}
+    half = {
+        "cmp": (*ORDERED, *UNORDERED),
+        "dtype": ("u16", "s16", "u32", "s32", "f16", "bf16"),
+        "stype": ("f16", "bf16"),
+    }
     packed = {"cmp": (*ORDERED, *UNORDERED), "dtype": ("f16x2", "bf16x2", "u32", "s32"), "type": PACKED}
     types = {"d": "dtype", "a": "stype", "b": "stype"}
     text, source = "d = all ones or 1.0 where a cmp b, else 0", "PTX ISA 9.0, 9.7.6.1"
@@ -210,7 +215,8 @@ _SELECT = (*RAW, *INT, "f32", "f64")
 ROWS = (
     *_setp_rows(),
     *_set_rows(),
-    Instr("selp.type d, a, b, c", {"type": _SELECT}, Kind.LANE, "alu", "d = a where c holds, else b", "PTX ISA 9.0, 9.7.6.3",
+    Instr("selp.type d, a, b, c", {"type": _SELECT}, Kind.LANE, "alu", "d = a where c holds, else b",
+          "PTX ISA 9.0, 9.7.6.3",
           selp, operand_types=_C),
     Instr("slct{.ftz}.type.ctype d, a, b, c", {"type": _SELECT, "ctype": ("s32", "f32")}, Kind.LANE, "alu",
           "d = a where c >= 0, else b (b where c is NaN)", "PTX ISA 9.0, 9.7.6.4", slct, operand_types={"c": "ctype"},

@@ -7,7 +7,8 @@ from .instr import Instr, Kind
 _PTX = "PTX ISA 9.0, 9.7."
 _NONE = ("d",)
 ROWS = (
-    Instr("bra{.uni} target", {}, Kind.BRA, "branch", "continue at the label", _PTX + "12.3", forms={"target": "label"}),
+    Instr("bra{.uni} target", {}, Kind.BRA, "branch", "continue at the label", _PTX + "12.3",
+          forms={"target": "label"}),
     Instr("brx.idx{.uni} a, targets", {}, Kind.BRX, "branch", "continue at label number a of a .branchtargets list",
           _PTX + "12.4", operand_types={"a": "u32"}, forms={"targets": "targets"}),
     Instr("call{.uni} {(ret), }func{, (params)}{, proto}", {}, Kind.CALL, "branch",

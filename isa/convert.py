@@ -6,7 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from .instr import Instr, Kind, Op
-from .rounding import canonical, directed, flush_always, halves, joined, narrow, nan, odd, raw, relu, saturate, sum_error
+from .rounding import (
+    canonical,
+    directed,
+    flush_always,
+    halves,
+    joined,
+    nan,
+    narrow,
+    odd,
+    raw,
+    relu,
+    saturate,
+    sum_error,
+)
 
 V = Any
 INTS = ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64")
@@ -247,7 +260,8 @@ def _float_rules(mods: Mapping[str, str]) -> str | None:
     return ".sat and .relu exclude each other" if {"relu", "sat"} <= set(mods) else None
 
 
-def _row(syntax: str, slots: dict[str, tuple[str, ...]], meaning: str, lane: Any, latency: str = "cvt", section: str = "21",
+def _row(syntax: str, slots: dict[str, tuple[str, ...]], meaning: str, lane: Any, latency: str = "cvt",
+         section: str = "21",
          **more: Any) -> Instr:  # fmt: skip
     types = {"d": "dtype", **{n: "atype" for n in ("a", "b") if f" {n}" in syntax}, **more.pop("types", {})}
     return Instr(syntax, slots, Kind.LANE, latency, meaning, f"PTX ISA 9.0, 9.7.9.{section}", lane, operand_types=types,
@@ -276,7 +290,8 @@ ROWS = (
     *_by_width("cvt.rnd{.sat}.dtype.atype d, a", FLOATS, INTS, FRND, "d = a rounded" + _SAT, int_to_float),
     *_by_width("cvt{.rnd}{.ftz}{.sat}{.relu}.dtype.atype d, a", FLOATS, FLOATS, (*FRND, *IRND),
                "d = a in another format, or rounded to an integral value" + _SAT, float_to_float, _float_rules),
-    _row("cvt.rnd.satfinite{.relu}.dtype.atype d, a", {"rnd": ("rn", "rz"), "dtype": ("f16", "bf16"), "atype": ("f32",)},
+    _row("cvt.rnd.satfinite{.relu}.dtype.atype d, a", {"rnd": ("rn", "rz"), "dtype": ("f16", "bf16"),
+                                                       "atype": ("f32",)},
          "d = a rounded, at most the largest finite value", to_half_satfinite),
     _row("cvt.rnd{.satfinite}{.relu}.dtype.atype d, a, b", {"rnd": ("rn", "rz"), "dtype": ("f16x2", "bf16x2"),
          "atype": ("f32",)}, "d = {a high, b low} rounded", to_packed),

@@ -86,7 +86,7 @@ def copysign(op: Op, a: V, b: V) -> V:
 
 
 def testp(op: Op, a: V) -> V:
-    zero = (a == a.const(0))
+    zero = a == a.const(0)
     subnormal = (rounding.flush_always(a) == a.const(0)) & ~zero
     tests = {
         "finite": lambda: finite(a),
@@ -104,7 +104,9 @@ def xorsign_is_whole(mods: Mapping[str, str]) -> str | None:
     return None if ("xorsign" in mods) == ("abs" in mods) else ".xorsign and .abs go together"
 
 
-def _row(syntax: str, types: tuple[str, ...], latency: str, meaning: str, section: str, lane: Any, **more: Any) -> Instr:
+def _row(
+    syntax: str, types: tuple[str, ...], latency: str, meaning: str, section: str, lane: Any, **more: Any
+) -> Instr:
     slots: dict[str, tuple[str, ...]] = {"type": types}
     if ".rnd" in syntax:
         slots["rnd"] = more.pop("rnd", RND)
@@ -127,9 +129,19 @@ def _extremes(name: str, section: str, half: str, word: str, lane: Any) -> list[
     text = f"d = the {word} of a and b; a number beats NaN unless .NaN; .xorsign.abs: of magnitudes, sign by xor"
     sign = "{.NaN}{.xorsign}{.abs}"
     return [
-        _row(f"{name}{{.ftz}}{sign}.type d, a, b", ("f32",), "alu", text, f"9.7.3.{section}", lane, check=xorsign_is_whole),
+        _row(
+            f"{name}{{.ftz}}{sign}.type d, a, b",
+            ("f32",),
+            "alu",
+            text,
+            f"9.7.3.{section}",
+            lane,
+            check=xorsign_is_whole,
+        ),
         _row(f"{name}.type d, a, b", ("f64",), "fp64", text, f"9.7.3.{section}", lane),
-        _row(f"{name}{{.ftz}}{sign}.type d, a, b", ("f16",), "half", text, f"9.7.4.{half}", lane, check=xorsign_is_whole),
+        _row(
+            f"{name}{{.ftz}}{sign}.type d, a, b", ("f16",), "half", text, f"9.7.4.{half}", lane, check=xorsign_is_whole
+        ),
         _row(f"{name}{sign}.type d, a, b", ("bf16",), "half", text, f"9.7.4.{half}", lane, check=xorsign_is_whole),
     ]
 
@@ -143,7 +155,8 @@ ROWS = (
     _row("fma.rnd.type d, a, b, c", ("f64",), "fp64", _FMA, "9.7.3.6", fma),
     _row("fma.rnd{.ftz}{.sat}.type d, a, b, c", ("f16",), "half", _FMA, "9.7.4.4", fma, rnd=("rn",)),
     _row("fma.rnd{.ftz}.relu.type d, a, b, c", ("f16",), "half", _FMA + ", at least 0", "9.7.4.4", fma, rnd=("rn",)),
-    _row("fma.rnd{.relu}.type d, a, b, c", ("bf16",), "half", _FMA + "; .relu: at least 0", "9.7.4.4", fma, rnd=("rn",)),
+    _row("fma.rnd{.relu}.type d, a, b, c", ("bf16",), "half", _FMA + "; .relu: at least 0", "9.7.4.4", fma,
+         rnd=("rn",)),
     _row("mad.rnd{.ftz}{.sat}.type d, a, b, c", ("f32",), "ffma", _FMA, "9.7.3.7", fma),
     _row("mad.rnd.type d, a, b, c", ("f64",), "fp64", _FMA, "9.7.3.7", fma),
     _row("div.rnd{.ftz}.type d, a, b", ("f32",), "fdiv32", "d = a / b, rounded exactly", "9.7.3.8", div),
@@ -162,4 +175,3 @@ ROWS = (
     _row("testp.test.type p, a", ("f32", "f64"), "alu", "p = a is of the named kind", "9.7.3.1", testp,
          slots={"test": ("finite", "infinite", "number", "notanumber", "normal", "subnormal")}),
 )  # fmt: skip
-

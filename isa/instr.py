@@ -11,6 +11,7 @@ from typing import Any
 
 from .types import TYPES, lane_type
 
+
 class Kind(IntEnum):
     """How the machine executes an instruction: LANE by its lane function, the others by the unit of that name."""
 
@@ -19,10 +20,10 @@ class Kind(IntEnum):
      ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT) = range(36)  # fmt: skip
 
 
-LATENCY_CLASSES = frozenset(
-    "ffma fadd imad imad_hi alu half fp64 mufu cvt cvt64 popc idiv32 idiv64 fdiv32 fdiv64 fsqrt64 sreg shfl vote redux "
-    "match branch barrier lsu mma fence misc param".split()
-)
+LATENCY_CLASSES = frozenset((
+    "ffma", "fadd", "imad", "imad_hi", "alu", "half", "fp64", "mufu", "cvt", "cvt64", "popc", "idiv32", "idiv64", "fdiv32",
+    "fdiv64", "fsqrt64", "sreg", "shfl", "vote", "redux", "match", "branch", "barrier", "lsu", "mma", "fence", "misc", "param",
+))  # fmt: skip
 TARGETS = frozenset(("", "sm_90a", "rowsp", "dymultimem", "cais"))
 ALIASES = {"shared::cta": "shared", "param::entry": "param", "param::func": "param"}
 """Modifiers that mean the same as another one and are read as that one."""
@@ -68,8 +69,10 @@ class Operand:
     """One operand of an Op.
 
     `role`: "r", "w" or "rw"; `type`: PTX type of each element. `form`: "reg" (a register; when read also a constant,
-    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "label", "targets" (label
-    list), "func", "args", "proto", "carry" (the condition code: not written in the text). `negated`: "" plain, "may" the text may put `!` before it,
+    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "label",
+    "targets" (label
+    list), "func", "args", "proto", "carry" (the condition code: not written in the text). `negated`: "" plain,
+    "may" the text may put `!` before it,
     "must" it does (the lane function then inverts it). `paired`: joined to the operand before it with `|`.
     """
 
@@ -87,13 +90,16 @@ class Operand:
 class Instr:
     """One instruction form in the notation of the PTX manual.
 
-    syntax         "add{.sat}.type d, a, b": `.word` is a slot when `slots` names it, else a literal modifier; braces make
+    syntax         "add{.sat}.type d, a, b": `.word` is a slot when `slots` names it,
+    else a literal modifier; braces make
                    it optional. Operands: d e p q ret mid are written (or see `writes`), others read; `[a]` address;
                    `{d, e}` vector; `p|q`, `d{|p}` pair; `{, c}` optional; `{!}c` may be negated, `!c` is negated.
     slots          values of each slot, without dots
     latency        latency class; the numbers live in the machine presets
-    lane           Kind.LANE only: meaning of one lane over the lane algebra, f(op, *sources) -> value or tuple of values
-    operand_types  operand -> type, or slot whose value is its type, or "wide" (twice as wide as .type); others have .type,
+    lane           Kind.LANE only: meaning of one lane over the lane algebra, f(op,
+                                                                                *sources) -> value or tuple of values
+    operand_types  operand -> type, or slot whose value is its type,
+    or "wide" (twice as wide as .type); others have .type,
                    p and q are predicates
     forms          operand -> form, where the syntax does not tell ("imm", "label", …)
     vector         operand -> slot that says how many elements it has (".v4", ".x2")
@@ -250,7 +256,9 @@ class Op:
         form, count = t.form, t.count
         if slot is not None and slot in self.mods:
             form, count = "vec", int(self.mods[slot][1:])
-        type_ = "" if form in ("label", "targets", "func", "args", "proto") else self.instr.operand_type(t.name, self.mods)
+        type_ = (
+            "" if form in ("label", "targets", "func", "args", "proto") else self.instr.operand_type(t.name, self.mods)
+        )
         return Operand(t.name, t.role, type_, form, count, t.optional, t.negated, t.paired)
 
     def lane_types(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -34,7 +34,9 @@ def access_is_defined(mods: Mapping[str, str]) -> str | None:
         return f".{sem} needs a scope (.cta, .cluster, .gpu, .sys)"
     if scope and sem not in ("relaxed", "acquire", "release"):
         return f".{scope} needs .relaxed, .acquire or .release"
-    if width(mods) > (32 if mods.get("space", "global") == "global" else 16) or (mods.get("vec") == "v8" and width(mods) < 32):
+    if width(mods) > (32 if mods.get("space", "global") == "global" else 16) or (
+        mods.get("vec") == "v8" and width(mods) < 32
+    ):
         return "a vector is at most 16 bytes wide (32 in global memory, .v8 of 32-bit elements)"
     if "cop" in mods and (sem not in (None, "weak") or set(mods) & {"level1", "level2", "hint", "prefetch"}):
         return f".{mods['cop']} goes with neither another ordering than .weak nor cache hints"
@@ -97,6 +99,9 @@ def atom_is_defined(mods: Mapping[str, str]) -> str | None:
     return None
 
 
+_MERGED = "; the switch may merge it with those of other GPUs"
+
+
 def _atomics(target: str = "") -> list[Instr]:
     """atom and red; the .cais rows may be merged in the switch."""
     types = tuple(dict.fromkeys(t for ts in ATOM_TYPES.values() for t in ts))
@@ -108,7 +113,7 @@ def _atomics(target: str = "") -> list[Instr]:
     head, tail = "{.sem}{.scope}{.space}", "{.noftz}{.hint}{.vec}.type"
     red = Instr(f"red{head}{'.cais' if target else ''}.op{tail} [a], b{{, policy}}",
                 {**slots, **vec, "op": ops[:-1], "sem": ("relaxed", "release")}, Kind.RED, "lsu",
-                "memory[a] = memory[a] op b, atomically" + ("; the switch may merge it with those of other GPUs" if target else ""),
+                "memory[a] = memory[a] op b, atomically" + (_MERGED if target else ""),
                 source.format(7), vector={"b": "vec"}, operand_types=_POLICY, needs=_NEEDS, check=atom_is_defined,
                 target=target)  # fmt: skip
     if target:
@@ -117,7 +122,8 @@ def _atomics(target: str = "") -> list[Instr]:
         Instr(f"atom{head}.op{tail} d, [a], b{{, policy}}", {**slots, **vec, "op": ops}, Kind.ATOM, "lsu",
               "d = memory[a]; memory[a] = d op b, atomically", source.format(6), vector={"d": "vec", "b": "vec"},
               operand_types=_POLICY, needs=_NEEDS, check=atom_is_defined),
-        Instr(f"atom{head}.op{{.hint}}.type d, [a], b, c{{, policy}}", {k: v for k, v in slots.items() if k != "noftz"} |
+        Instr(f"atom{head}.op{{.hint}}.type d, [a], b, c{{, policy}}", {k: v for k,
+                                                                        v in slots.items() if k != "noftz"} |
               {"op": ("cas",)}, Kind.ATOM, "lsu", "d = memory[a]; memory[a] = c where d equals b, atomically",
               source.format(6), operand_types=_POLICY, needs=_NEEDS, check=atom_is_defined),
         red,
@@ -126,7 +132,8 @@ def _atomics(target: str = "") -> list[Instr]:
 
 _LEVEL = {"level": ("L1", "L2")}
 ROWS = (
-    Instr(LOAD, _load_slots(), Kind.LD, "lsu", "d = memory[a]; narrow values are extended to the register by their sign",
+    Instr(LOAD, _load_slots(), Kind.LD, "lsu",
+          "d = memory[a]; narrow values are extended to the register by their sign",
           "PTX ISA 9.0, 9.7.9.8", vector={"d": "vec"}, operand_types=_POLICY, needs=_NEEDS, check=load_is_defined),
     Instr("ldu{.space}{.vec}.type d, [a]", {"space": ("global",), "vec": VEC[:2], "type": VALUES}, Kind.LD, "lsu",
           "d = memory[a], the same address in all lanes", "PTX ISA 9.0, 9.7.9.10", vector={"d": "vec"},
@@ -134,15 +141,18 @@ ROWS = (
     Instr(STORE, _STORE_SLOTS, Kind.ST, "lsu", "memory[a] = b", "PTX ISA 9.0, 9.7.9.11", vector={"b": "vec"},
           operand_types=_POLICY, needs=_NEEDS, check=store_is_defined),
     *_atomics(),
-    Instr("prefetch{.space}.level [a]", {"space": ("global", "local"), "level": ("L1", "L2", *L2[::2])}, Kind.NOP, "misc",
+    Instr("prefetch{.space}.level [a]", {"space": ("global", "local"), "level": ("L1", "L2", *L2[::2])}, Kind.NOP,
+          "misc",
           "bring the line at a into a cache", "PTX ISA 9.0, 9.7.9.16"),
     Instr("prefetchu.level [a]", {"level": ("L1",)}, Kind.NOP, "misc", "bring the line at a into the uniform cache",
           "PTX ISA 9.0, 9.7.9.16"),
-    Instr("applypriority{.space}.level [a], size", {"space": ("global",), "level": ("L2::evict_normal",)}, Kind.NOP, "misc",
+    Instr("applypriority{.space}.level [a], size", {"space": ("global",), "level": ("L2::evict_normal",)}, Kind.NOP,
+          "misc",
           "set the eviction priority of the line at a", "PTX ISA 9.0, 9.7.9.17", operand_types={"size": "b32"},
           forms={"size": "imm"}),
     Instr("discard{.space}.level [a], size", {"space": ("global",), "level": ("L2",)}, Kind.NOP, "misc",
-          "the bytes at a need not be kept", "PTX ISA 9.0, 9.7.9.18", operand_types={"size": "b32"}, forms={"size": "imm"}),
+          "the bytes at a need not be kept", "PTX ISA 9.0, 9.7.9.18", operand_types={"size": "b32"},
+          forms={"size": "imm"}),
     Instr("createpolicy.fractional.primary{.secondary}.b64 d{, fraction}",
           {"primary": L2, "secondary": ("L2::evict_unchanged",)}, Kind.NOP, "alu",
           "d = a cache policy", "PTX ISA 9.0, 9.7.9.15", operand_types={"d": "b64", "fraction": "f32"}),

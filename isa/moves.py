@@ -8,7 +8,8 @@ from .instr import Instr, Kind, Op
 from .special import REGION_BITS, WINDOWS
 
 V = Any
-SCALARS = ("pred", "b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64", "f16", "bf16")  # fmt: skip
+SCALARS = ("pred", "b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64", "f16",
+           "bf16")  # fmt: skip
 
 
 def mov(op: Op, a: V) -> V:
@@ -69,17 +70,39 @@ def _pack_rows() -> list[Instr]:
         slots, part = {"type": (f"b{total}",)}, f"b{total // count}"
         source = "PTX ISA 9.0, 9.7.9.4"
         vector = ", ".join(names[:count])
-        rows.append(Instr(f"mov.type d, {{{vector}}}", slots, Kind.LANE, "alu", "d = the elements side by side, a lowest",
-                          source, pack, operand_types={"a": part}, form=f"pack{count}"))
-        rows.append(Instr(f"mov.type {{d{', e, f, g'[: 3 * count - 3]}}}, a", slots, Kind.LANE, "alu",
-                          "the elements = equal parts of a, the lowest first", source, unpack, operand_types={"d": part},
-                          form=f"unpack{count}"))
+        rows.append(
+            Instr(
+                f"mov.type d, {{{vector}}}",
+                slots,
+                Kind.LANE,
+                "alu",
+                "d = the elements side by side, a lowest",
+                source,
+                pack,
+                operand_types={"a": part},
+                form=f"pack{count}",
+            )
+        )
+        rows.append(
+            Instr(
+                f"mov.type {{d{', e, f, g'[: 3 * count - 3]}}}, a",
+                slots,
+                Kind.LANE,
+                "alu",
+                "the elements = equal parts of a, the lowest first",
+                source,
+                unpack,
+                operand_types={"d": part},
+                form=f"unpack{count}",
+            )
+        )
     return rows  # fmt: skip
 
 
 _SPACES = ("const", "global", "local", "shared", "shared::cluster", "param")
 ROWS = (
-    Instr("mov.type d, a", {"type": SCALARS}, Kind.LANE, "alu", "d = a: register, constant, special register, or address of "
+    Instr("mov.type d, a", {"type": SCALARS}, Kind.LANE, "alu",
+          "d = a: register, constant, special register, or address of "
           "a variable or function", "PTX ISA 9.0, 9.7.9.3", mov),
     *_pack_rows(),
     Instr("cvta.space.type d, a", {"space": _SPACES, "type": ("u64",)}, Kind.LANE, "alu",

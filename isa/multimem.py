@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from .instr import Instr, Kind
 
+Check = Callable[[Mapping[str, str]], str | None]
 SCOPE = ("cta", "cluster", "gpu", "sys")
 INTEGER = ("u32", "s32", "u64", "s64")
 FLOAT = ("f16", "f16x2", "bf16", "bf16x2", "f32", "f64")
@@ -41,15 +42,17 @@ def vector_is_defined(mods: Mapping[str, str]) -> str | None:
     return None
 
 
-def _row(syntax: str, sem: tuple[str, ...], kind: Kind, meaning: str, check: object, data: str) -> Instr:
+def _row(syntax: str, sem: tuple[str, ...], kind: Kind, meaning: str, check: Check, data: str) -> Instr:
     slots = {"sem": sem, "scope": SCOPE, "space": ("global",), "op": OPS, "vec": ("v2", "v4", "v8"), "type": TYPES}
     slots = {k: v for k, v in slots.items() if f".{k}" in syntax}
-    return Instr(syntax, slots, kind, "lsu", meaning, "PTX ISA 9.0, 9.7.9.13", vector={data: "vec"}, check=check)  # type: ignore[arg-type]
+    return Instr(syntax, slots, kind, "lsu", meaning, "PTX ISA 9.0, 9.7.9.13", vector={data: "vec"},
+                 check=check)  # fmt: skip
 
 
 _HEAD = "{.sem}{.scope}{.space}"
 ROWS = (
-    _row(f"multimem.ld_reduce{_HEAD}.op{{.acc::f32}}{{.vec}}.type d, [a]", ("weak", "relaxed", "acquire"), Kind.MM_LDRED,
+    _row(f"multimem.ld_reduce{_HEAD}.op{{.acc::f32}}{{.vec}}.type d, [a]", ("weak", "relaxed", "acquire"),
+         Kind.MM_LDRED,
          "d = memory[a] of all GPUs of the object, reduced (.acc::f32: summed in f32)", reduction_is_defined, "d"),
     _row(f"multimem.st{_HEAD}{{.vec}}.type [a], b", ("weak", "relaxed", "release"), Kind.MM_ST,
          "memory[a] = b on all GPUs of the object", vector_is_defined, "b"),

@@ -26,7 +26,8 @@ def both(lane: Callable[..., V]) -> Callable[..., V]:
 def _row(syntax: str, types: tuple[str, ...], meaning: str, section: str, lane: Any, latency: str = "half",
          rnd: bool = False, check: Any = None) -> Instr:  # fmt: skip
     slots = {"type": types, **({"rnd": ("rn",)} if rnd else {})}
-    return Instr(syntax, slots, Kind.LANE, latency, f"{meaning}, for both halves", f"PTX ISA 9.0, {section}", both(lane),
+    return Instr(syntax, slots, Kind.LANE, latency, f"{meaning}, for both halves", f"PTX ISA 9.0, {section}",
+                 both(lane),
                  check=check)  # fmt: skip
 
 
@@ -63,6 +64,8 @@ ROWS = (
     _row("add.type d, a, b", _INTS, "d = a + b", "9.7.1.1", arith.add, "alu"),
     _row("min.type d, a, b", _INTS, "d = the smaller of a and b", "9.7.1.12", arith.minimum, "alu"),
     _row("max.type d, a, b", _INTS, "d = the larger of a and b", "9.7.1.13", arith.maximum, "alu"),
-    _row("min.relu.type d, a, b", ("s16x2",), "d = the smaller of a and b, at least 0", "9.7.1.12", arith.minimum, "alu"),
-    _row("max.relu.type d, a, b", ("s16x2",), "d = the larger of a and b, at least 0", "9.7.1.13", arith.maximum, "alu"),
+    _row("min.relu.type d, a, b", ("s16x2",), "d = the smaller of a and b, at least 0", "9.7.1.12", arith.minimum,
+         "alu"),
+    _row("max.relu.type d, a, b", ("s16x2",), "d = the larger of a and b, at least 0", "9.7.1.13", arith.maximum,
+         "alu"),
 )  # fmt: skip

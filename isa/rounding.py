@@ -115,7 +115,7 @@ def towards(a: V, p: V) -> V:
 
 
 def odd(near: V, error: V) -> V:
-    """`near`, rounded to nearest with exact value near + error, rounded to odd instead (only the sign of error counts)."""
+    """`near`, rounded to nearest with exact value near + error, rounded to odd instead (of error only the sign counts)."""
     bits = raw(near)
     inexact = ((error < error.const(0)) | (error > error.const(0))) & finite(near)
     back = inexact & (negative(error) ^ negative(near))
@@ -219,7 +219,7 @@ def fma(a: V, b: V, c: V, rnd: str) -> V:
 
 
 def _fma_error(a: V, b: V, c: V, near: V) -> V:
-    """A number with the sign of a * b + c - near (Boldo and Muller), scaled where the terms would over- or underflow."""
+    """A number with the sign of a * b + c - near (Boldo and Muller), scaled where terms would over- or underflow."""
     large = (near.abs() > near.const(2.0**900)) | (c.abs() > c.const(2.0**900))
     small = (near.abs() < near.const(2.0**-800)) & (c.abs() < c.const(2.0**-700))
     up_a = (a.abs() < b.abs()) & small

@@ -2,62 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
 from .instr import Instr, Kind
 
 _PTX = "PTX ISA 9.0, 9.7.13."
-_BAR = {"a": "b32", "b": "b32"}
 SCOPE = ("cta", "cluster", "gpu", "sys")
 
 
+def _barrier(syntax: str, ops: tuple[str, ...], text: str, **more: Any) -> list[Instr]:
+    """A CTA barrier in its two spellings; the .aligned of barrier says that all threads of the warp are there."""
+    source = _PTX + "1"
+    opcode, _, operands = syntax.partition(" ")
+    slots = {"op": ops}
+    spellings = (
+        f"bar{{.cta}}{opcode} {operands}",
+        f"barrier{{.cta}}{opcode.replace('.op', '.op{.aligned}')} {operands}",
+    )
+    return [Instr(s, slots, Kind.BAR, "barrier", text, source, **more) for s in spellings]
+
+
 def _barriers() -> list[Instr]:
-    """bar and barrier in their spellings: CTA barriers a with, if given, b threads."""
-    rows = []
-    for head in ("bar{.cta}", "barrier{.cta}"):
-        aligned = "{.aligned}" if head.startswith("barrier") else ""
-        for op, operands, text in (
-            ("sync", "a{, b}", "wait at barrier a for b threads (all of the CTA)"),
-            ("arrive", "a, b", "count towards barrier a of b threads without waiting"),
-        ):
-            rows.append(Instr(f"{head}.op{aligned} {operands}", {"op": (op,)}, Kind.BAR, "barrier", text, _PTX + "1",
-                              operand_types=_BAR))  # fmt: skip
-        for type_, ops, text in (
-            ("u32", ("popc",), "wait at barrier a; d = number of threads where c holds"),
-            ("pred", ("and", "or"), "wait at barrier a; p = c in all threads, or in any"),
-        ):
-            dest = "d" if type_ == "u32" else "p"
-            for count in ("", "b, "):
-                rows.append(Instr(f"{head}.op.red{aligned}.type {dest}, a, {count}{{!}}c".replace(".op.red", ".red.op"),
-                                  {"op": ops, "type": (type_,)}, Kind.BAR, "barrier", text, _PTX + "1",
-                                  operand_types={"d": "u32", "a": "b32", "c": "pred"} | ({"b": "b32"} if count else {})
-                                  if type_ == "u32" else {"a": "b32", "c": "pred"} | ({"b": "b32"} if count else {}),
-                                  form="count" if count else ""))  # fmt: skip
-    return rows
-
-
-def fence_is_defined(mods: Mapping[str, str]) -> str | None:
-    return None
+    words = {"a": "b32", "b": "b32"}
+    plain, counted = {"a": "b32", "c": "pred"}, {**words, "c": "pred"}
+    number = {"d": "u32"}
+    popc, both = (
+        "wait at barrier a; d = number of threads where c holds",
+        "wait at barrier a; p = c in all threads, or in any",
+    )
+    return [
+        *_barrier(".op a{, b}", ("sync",), "wait at barrier a for b threads (all of the CTA)", operand_types=words),
+        *_barrier(".op a, b", ("arrive",), "count towards barrier a of b threads without waiting", operand_types=words),
+        *_barrier(".red.op.u32 d, a, {!}c", ("popc",), popc, operand_types={**number, **plain}),
+        *_barrier(".red.op.u32 d, a, b, {!}c", ("popc",), popc, operand_types={**number, **counted}, form="count"),
+        *_barrier(".red.op.pred p, a, {!}c", ("and", "or"), both, operand_types=plain),
+        *_barrier(".red.op.pred p, a, b, {!}c", ("and", "or"), both, operand_types=counted, form="count"),
+    ]
 
 
 def _fences() -> list[Instr]:
     text = "earlier memory operations of this thread come before later ones, as seen in the scope"
-    order = ("sc", "acq_rel", "acquire", "release")
-    proxy = ("alias", "async", "async.global", "async.shared::cta")
-    proxies = ("alias", "async")
-    rows = [
-        Instr("membar.level", {"level": ("cta", "gl", "sys")}, Kind.FENCE, "fence", text, _PTX + "4"),
-        Instr("fence{.sem}.scope", {"sem": order, "scope": SCOPE}, Kind.FENCE, "fence", text, _PTX + "4"),
-        Instr("membar.proxy.kind", {"kind": proxies}, Kind.FENCE, "fence", "order accesses through different proxies",
-              _PTX + "4"),
-        Instr("fence.proxy.kind{.space}", {"kind": proxies, "space": ("global", "shared", "shared::cluster")}, Kind.FENCE,
-              "fence", "order accesses through different proxies", _PTX + "4",
+    proxies = "order accesses through different proxies"
+    kinds = ("alias", "async")
+    spaces = ("global", "shared::cta", "shared::cluster")
+    source = _PTX + "4"
+    return [
+        Instr("membar.level", {"level": ("cta", "gl", "sys")}, Kind.FENCE, "fence", text, source),
+        Instr("fence{.sem}.scope", {"sem": ("sc", "acq_rel", "acquire", "release"), "scope": SCOPE}, Kind.FENCE,
+              "fence", text,
+              source),
+        Instr("membar.proxy.kind", {"kind": kinds}, Kind.FENCE, "fence", proxies, source),
+        Instr("fence.proxy.kind{.space}", {"kind": kinds, "space": spaces}, Kind.FENCE, "fence", proxies, source,
               check=lambda m: "the state space goes with .async" if "space" in m and m["kind"] != "async" else None),
         Instr("fence.mbarrier_init.release.cluster", {}, Kind.FENCE, "fence",
-              "an earlier mbarrier.init comes before later operations of the cluster", _PTX + "4"),
+              "an earlier mbarrier.init comes before later operations of the cluster", source),
     ]  # fmt: skip
-    assert proxy
-    return rows
 
 
 def _mbarriers() -> list[Instr]:
@@ -74,7 +73,8 @@ def _mbarriers() -> list[Instr]:
     waits = {**wait, **space, **b64, "op": ("test_wait", "try_wait")}
     count, phase = {"count": "u32"}, {"state": "b64", "hint": "u32"}
     return [
-        row("mbarrier.init{.space}.type [a], count", {**space, **b64}, "make an mbarrier that expects count arrivals", count),
+        row("mbarrier.init{.space}.type [a], count", {**space, **b64}, "make an mbarrier that expects count arrivals",
+            count),
         row("mbarrier.inval{.space}.type [a]", {**space, **b64}, "the mbarrier's memory may be used otherwise", {}),
         row("mbarrier.expect_tx{.sem}{.scope}{.space}.type [a], tx",
             {**both, "sem": ("relaxed",)}, "the phase waits for tx more bytes", {"tx": "u32"}),
@@ -92,8 +92,6 @@ def _mbarriers() -> list[Instr]:
         row("mbarrier.op.parity{.sem}{.scope}{.space}.type p, [a], parity{, hint}", waits,
             "p = the phase of that parity is complete (try_wait: after waiting up to hint ns)",
             {"parity": "u32", "hint": "u32"}),
-        row("mbarrier.pending_count.type d, state", b64, "d = arrivals missing in a phase's state",
-            {"d": "u32", "state": "b64"}),
     ]  # fmt: skip
 
 

@@ -31,7 +31,8 @@ from .special import SPECIAL, SpecialReg
 from .types import TYPES
 from .unmodelled import missing_feature
 
-CHAPTERS = (arith, floats, transcendental, packed, compare, logic, moves, convert, memory, async_copy, control, sync, warp, tensor, multimem, hub)  # fmt: skip
+CHAPTERS = (arith, floats, transcendental, packed, compare, logic, moves, convert, memory, async_copy, control, sync,
+            warp, tensor, multimem, hub)  # fmt: skip
 """Modules with rows, in the order of the reference."""
 ROWS: tuple[Instr, ...] = tuple(row for chapter in CHAPTERS for row in chapter.ROWS)
 MNEMONICS: dict[str, tuple[Instr, ...]] = {
@@ -42,9 +43,14 @@ __all__ = ["CHAPTERS", "MNEMONICS", "ROWS", "SPECIAL", "SpecialReg", "did_you_me
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
-    """The word most like `word`, or "" when none is close."""
-    close = difflib.get_close_matches(word, list(words), n=1, cutoff=0.6)
-    return close[0] if close else ""
+    """The word most like `word` (one that starts like it before others), or "" when none is close."""
+    scored = [(_likeness(word, w), w) for w in words]
+    score, best = max(scored, default=(0.0, ""))
+    return best if score >= 0.65 else ""
+
+
+def _likeness(word: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, word, other).ratio() + (0.1 if word[:1] == other[:1] else 0)
 
 
 @lru_cache(maxsize=1)
@@ -85,7 +91,7 @@ def resolve(opcode: str, shapes: tuple[str, ...] | None = None) -> Op:
     candidates = [_fill(row, modifiers) for row in rows]
     full = [Op(row, mods) for row, mods, bad in candidates if not bad and not _missing(row, mods)]
     if not full:
-        raise _no_row(text, modifiers, candidates)
+        raise _no_row(text, candidates)
     allowed = [op for op in full if op.instr.check is None or op.instr.check(op.mods) is None]
     if not allowed:
         problem = full[0].instr.check(full[0].mods) if full[0].instr.check else ""
@@ -179,22 +185,33 @@ def _unknown(mnemonic: str, text: str) -> IsaError:
     return IsaError("unknown", f"unknown instruction `{mnemonic}`", did_you_mean(mnemonic, MNEMONICS))
 
 
-def _no_row(
-    text: str, modifiers: list[str], candidates: list[tuple[Instr, dict[str, str], list[str]]]
-) -> IsaError:
+def _no_row(text: str, candidates: list[tuple[Instr, dict[str, str], list[str]]]) -> IsaError:
     """The error for an opcode whose modifiers fit no row, told about the row that came closest."""
     feature = missing_feature(text)
     if feature:
         return IsaError("unmodelled", f"`{text}` is known but not modelled: {feature}")
-    row, mods, left = min(candidates, key=lambda c: (len(c[2]) + len(_missing(c[0], c[1])), len(c[2])))
-    mnemonic = row.mnemonic
+    scores = [(len(left) + len(_missing(row, mods)), len(left)) for row, mods, left in candidates]
+    best = [c for c, score in zip(candidates, scores, strict=True) if score == min(scores)]
+    row, _, left = best[0]
     if left:
-        accepted = {v for r, m, _ in candidates for p in r.parts for v in p.values if p.name not in m or r is not row}
-        known = {v for r, _, _ in candidates for p in r.parts for v in p.values}
-        if left[0] in known:
-            what = f"`{mnemonic}` does not take `.{left[0]}` together with its other modifiers"
-            return IsaError("combination", what, "", left[0])
-        return IsaError("modifier", f"`{mnemonic}` has no modifier `.{left[0]}`", did_you_mean(left[0], sorted(accepted)), left[0])
-    wanted = _missing(row, mods)[0]
-    values = ", ".join(f".{v}" for v in wanted.values[:12]) + (", …" if len(wanted.values) > 12 else "")
-    return IsaError("missing", f"`{text}` needs {values if wanted.literal else f'a .{wanted.name} modifier ({values})'}")
+        return _bad_modifier(row.mnemonic, left[0], candidates)
+    wanted = [_missing(row, mods)[0] for row, mods, _ in best]
+    values = list(dict.fromkeys(v for part in wanted for v in part.values))
+    listed = ", ".join(f".{v}" for v in values[:12]) + (", …" if len(values) > 12 else "")
+    what = (
+        listed.replace(", ", " or ")
+        if all(part.literal for part in wanted)
+        else f"a .{wanted[-1].name} modifier ({listed})"
+    )
+    return IsaError("missing", f"`{text}` needs {what}")
+
+
+def _bad_modifier(mnemonic: str, bad: str, candidates: list[tuple[Instr, dict[str, str], list[str]]]) -> IsaError:
+    """The error for a modifier that no row takes, or none together with the others."""
+    known = list(dict.fromkeys(v for row, _, _ in candidates for p in row.parts for v in p.values))
+    if bad in known:
+        message = f"`{mnemonic}` does not take `.{bad}` together with its other modifiers"
+        return IsaError("combination", message, "", bad)
+    guess = did_you_mean(bad, known)
+    takes = f"; it takes {', '.join(f'.{v}' for v in known)}" if not guess and len(known) <= 24 else ""
+    return IsaError("modifier", f"`{mnemonic}` has no modifier `.{bad}`{takes}", guess, bad)

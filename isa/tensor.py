@@ -20,7 +20,9 @@ def _halves_agree(mods: Mapping[str, str]) -> str | None:
 def _mma(shape: str, inputs: tuple[str, ...], sums: str, a: int, b: int) -> Instr:
     """One shape: registers of a and b per lane; sums in f32 take four registers, in f16 two."""
     count = 4 if sums == "f32" else 2
-    vectors = [", ".join(f"{name}{i}" for i in range(n)) for name, n in (("d", count), ("a", a), ("b", b), ("c", count))]
+    vectors = [
+        ", ".join(f"{name}{i}" for i in range(n)) for name, n in (("d", count), ("a", a), ("b", b), ("c", count))
+    ]
     operands = ", ".join(f"{{{v}}}" for v in vectors)
     word = "f32" if sums == "f32" else "b32"
     slots = {"shape": (shape,), "dtype": (sums,), "atype": inputs, "btype": inputs, "ctype": (sums,)}
@@ -36,7 +38,8 @@ ROWS = (
     _mma("m16n8k16", ("f16",), "f16", 4, 2),
     _mma("m16n8k8", ("f16", "bf16"), "f32", 2, 1),
     _mma("m16n8k8", ("f16",), "f16", 2, 1),
-    Instr("ldmatrix.sync.aligned.m8n8.num{.trans}{.space}.type d, [a]", {**_NUM, **_SPACE, "type": ("b16",)}, Kind.LDMATRIX,
+    Instr("ldmatrix.sync.aligned.m8n8.num{.trans}{.space}.type d, [a]", {**_NUM, **_SPACE, "type": ("b16",)},
+          Kind.LDMATRIX,
           "lsu", "d = 8x8 matrices of 16-bit elements, rows at the addresses of lanes 0-7, 8-15, …", _PTX + "5.15",
           operand_types={"d": "b32"}, vector={"d": "num"}),
 )  # fmt: skip

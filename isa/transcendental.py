@@ -1,4 +1,4 @@
-"""Approximate functions (PTX ISA 9.0, 9.7.3 and 9.7.4): polynomials in the lane algebra, within the manual's error bounds.
+"""Approximate functions (PTX ISA 9.0, 9.7.3 and 9.7.4): polynomials in the lane algebra.
 
 The hardware's own results differ from these in the last bits; the bounds are the manual's.
 """
@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from .instr import Instr, Kind, Op
-from .rounding import canonical, finite, flush, flush_always, halves, joined, raw
+from .rounding import canonical, finite, flush, flush_always, halves, joined, mul, raw
 
 V = Any
 _EX2 = (1.0, 0.6931471824645996, 0.24022646248340607, 0.05550328642129898, 0.009618489071726799, 0.0013399930903688073,
@@ -46,7 +46,9 @@ def exp2(x: V) -> V:
     p = polynomial(inside - whole, _EX2)
     n = whole.to("s32")
     first = n >> n.const(1)
-    first = (first > first.const(127)).where(first.const(127), (first < first.const(-126)).where(first.const(-126), first))
+    first = (first > first.const(127)).where(
+        first.const(127), (first < first.const(-126)).where(first.const(-126), first)
+    )
     second = n - first
     second = (second > second.const(127)).where(second.const(127), second)
     second = (second < second.const(-126)).where(second.const(-126), second)
@@ -90,10 +92,10 @@ def lg2(op: Op, a: V) -> V:
 def _circular(op: Op, a: V, shift: int) -> V:
     """sin(a) for shift 0, cos(a) for shift 1.
 
-    As on silicon the angle is turned into turns in f32, so that the error grows with the angle.
+    As on silicon the angle becomes turns by a product truncated to f32, so that the error grows with the angle.
     """
     a = flush(op, a)
-    turns = flush_always((a.to("f64") * a.to("f64").const(0.5 / math.pi)).to("f32"))
+    turns = flush_always(mul(a, a.const(0.15915493667125702), "rz"))
     turns = turns - turns.trunc()
     quarter = (turns * turns.const(4)).rint()
     x = (turns - quarter * quarter.const(0.25)) * turns.const(2 * math.pi)

@@ -8,7 +8,7 @@ _PTX = "PTX ISA 9.0, 9.7."
 _WORDS = {name: "b32" for name in ("d", "a", "b", "c", "membermask")}
 ROWS = (
     Instr("shfl.sync.mode.b32 d{|p}, a, b, c, membermask", {"mode": ("up", "down", "bfly", "idx")}, Kind.SHFL, "shfl",
-          "d = a of another lane: own lane - b, + b, xor b, or lane b; c: clamp and segment mask; p = that lane is in range",
+          "d = a of another lane: own lane - b, + b, xor b, or lane b; c: clamp and segment mask; p = that is in range",
           _PTX + "9.6", operand_types=_WORDS),
     Instr("vote.sync.op.type p, {!}a, membermask", {"op": ("all", "any", "uni"), "type": ("pred",)}, Kind.VOTE, "vote",
           "p = a holds in all lanes of the mask, in any, or the same in all", _PTX + "13.9",
@@ -22,7 +22,8 @@ ROWS = (
           operand_types={"d": "b32", "membermask": "b32"}),
     Instr("activemask.b32 d", {}, Kind.ACTIVEMASK, "alu", "d = mask of the lanes executing this", _PTX + "13.11",
           operand_types={"d": "b32"}),
-    Instr("redux.sync.op.type d, a, membermask", {"op": ("add", "min", "max"), "type": ("u32", "s32")}, Kind.REDUX, "redux",
+    Instr("redux.sync.op.type d, a, membermask", {"op": ("add", "min", "max"), "type": ("u32", "s32")}, Kind.REDUX,
+          "redux",
           "d = a of all lanes of the mask, reduced", _PTX + "13.12", operand_types={"membermask": "b32"}),
     Instr("redux.sync.op.type d, a, membermask", {"op": ("and", "or", "xor"), "type": ("b32",)}, Kind.REDUX, "redux",
           "d = a of all lanes of the mask, reduced", _PTX + "13.12", operand_types={"membermask": "b32"}),

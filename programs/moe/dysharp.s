@@ -7,8 +7,8 @@
 //
 //     dispatch  --dymultimem.st-->  gemm1  -->  gemm2  <--dymultimem.ld_reduce--  combine
 //
-// In between software barriers: the last block of a grid tells all GPUs, with red.release.sys on a counter there, and
-// the next kernels spin on theirs. Experts know their load from counters that dispatch adds to.
+// In between software barriers: the last block of a grid tells all GPUs, with a fence and an addition to a counter of
+// each, and the next kernels spin on theirs. Experts know their load from counters that dispatch adds to.
 //
 //     simasm programs/moe/dysharp.s --gpus 8
 //
@@ -23,7 +23,7 @@
 .include "experts.inc"
 .include "signal.inc"
 
-// --- dispatch: route, then send each token once; 16 tokens per block -------------------------------------------------
+// --- dispatch: route, then send each token once; 16 tokens per block, a warp each ------------------------------------
 .visible .entry dispatch(
     .param .u64 x, .param .u64 gate, .param .u64 bias,
     .param .u64 route,                               // [tokens][topk]: the experts, for combine and the check
@@ -37,8 +37,8 @@
 {
     ROUTER_STATE
     SIGNAL_STATE
-    .shared .align 16 .b8 target_lists[512];         // u32 [4 warps][32]: experts of the warp's token
-    .shared .align 16 .b8 columns[1024];             // [4 warps][32]: {expert, weight}, the row's extra column
+    .shared .align 16 .b8 target_lists[2048];        // u32 [16 warps][32]: experts of the warp's token
+    .shared .align 16 .b8 columns[4096];             // [16 warps][32]: {expert, weight}, the row's extra column
     .reg .pred %any, %outside;
     .reg .b32 %topk, %slot, %id, %first, %offset, %local, %row_size, %list, %column, %gpu, %one, %w<4>;
     .reg .b64 %route, %rows, %loads, %row, %to, %from, %wide, %targets;
@@ -58,10 +58,6 @@
     mov.u32 %column, columns;
     mad.lo.u32 %column, %warp, 256, %column;
 
-    mad.lo.u32 %token, %warp, 4, %tile;              // a warp has four tokens
-    add.u32 %s0, %token, 4;
-    min.u32 %tokens, %tokens, %s0;
-TOKEN:
     setp.ge.u32 %outside, %token, %tokens;
     @%outside bra DONE;
     TOKEN_SOFTMAX
@@ -113,9 +109,6 @@ COPY:
     add.u64 %to, %row, %wide;
     @%inside ld.shared.v4.b32 {%w0, %w1, %w2, %w3}, [%s0];
     @%inside dymultimem.st.v4.b32 [%to], {%w0, %w1, %w2, %w3}, %topk, [%targets];
-    bar.warp.sync 0xffffffff;                        // the list may be overwritten
-    add.u32 %token, %token, 1;
-    bra TOKEN;
 DONE:
     SIGNAL_ALL finished, arrived, ngpus
     ret;
@@ -330,7 +323,7 @@ COLUMNS:
         }
     }
 
-    launch dispatch on all grid(ceil_div(here, 16)) block(128) shared (256 * experts)
+    launch dispatch on all grid(ceil_div(here, 16)) block(512) shared (256 * experts)
         (x, gate, bias, route, rows_of.stage(0), all_loads, finished, all_arrived,
          hidden, experts, topk, here, gpu * here, local, row_size, ngpus);
     launch gemm1 on all grid(ffn / 64, local * tiles) block(128)

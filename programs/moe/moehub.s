@@ -22,7 +22,7 @@
 .include "router.inc"
 .include "experts.inc"
 
-// --- router: 16 tokens per block ------------------------------------------------------------------------------------
+// --- router: 16 tokens per block, a warp each -------------------------------------------------------------------------------
 .visible .entry router(
     .param .u64 x, .param .u64 gate, .param .u64 bias,
     .param .u64 prob, .param .u64 route,             // [tokens][topk]: weights and experts, for combine and the check
@@ -31,7 +31,7 @@
     .param .u32 first)                               // number of this GPU's first token in the whole machine
 {
     ROUTER_STATE
-    .reg .pred %last, %any;
+    .reg .pred %outside, %any;
     .reg .b32 %topk, %slot, %id, %mid, %first, %offset, %w<4>;
     .reg .b64 %prob, %route, %mids, %rd, %to, %from, %wide;
     GATE_LOGITS
@@ -41,12 +41,8 @@
     ld.param.u32 %topk, [topk];
     ld.param.u32 %first, [first];
 
-    mad.lo.u32 %token, %warp, 4, %tile;              // a warp has four tokens
-    add.u32 %s0, %token, 4;
-    min.u32 %tokens, %tokens, %s0;
-TOKEN:
-    setp.ge.u32 %last, %token, %tokens;
-    @%last ret;
+    setp.ge.u32 %outside, %token, %tokens;
+    @%outside ret;
     TOKEN_SOFTMAX
     mov.u32 %slot, 0;
 SLOT:
@@ -85,8 +81,7 @@ COPY:
     add.u32 %slot, %slot, 1;
     setp.lt.u32 %more, %slot, %topk;
     @%more bra SLOT;
-    add.u32 %token, %token, 1;
-    bra TOKEN;
+    ret;
 }
 
 // --- first GEMM: silu(rows * w1^T) -----------------------------------------------------------------------------------
@@ -201,7 +196,7 @@ NEXT_\pass:
         watch part bytes 4 * topk * data;
     } threshold 4 * topk * data;
 
-    launch router on all grid(ceil_div(here, 16)) block(128) shared (256 * experts)
+    launch router on all grid(ceil_div(here, 16)) block(512) shared (256 * experts)
         (x, gate, bias, prob, route, mids, hidden, experts, topk, here, gpu * here);
     launch gemm1 on all grid(ffn / 64, groups) block(128) stream 1 gated arrived axis y
         (xin, w1, mid, hidden, ffn, row_size, rows / tile);

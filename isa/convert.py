@@ -7,6 +7,7 @@ from typing import Any
 
 from .instr import Instr, Kind, Op
 from .rounding import (
+    BITS,
     canonical,
     directed,
     flush_always,
@@ -26,6 +27,7 @@ INTS = ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64")
 FLOATS = ("f16", "bf16", "f32", "f64")
 IRND = ("rni", "rzi", "rmi", "rpi")
 FRND = ("rn", "rz", "rm", "rp")
+MANTISSA = {"f16": 10, "bf16": 7, "f32": 23, "f64": 52}
 _WIDTH = {"f16": 1, "bf16": 1, "f32": 2, "f64": 3}
 
 
@@ -102,17 +104,33 @@ def _wide_int(a: V, t: str, rnd: str) -> V:
 
 def float_to_float(op: Op, a: V) -> V:
     t, rnd = op.mods["dtype"], op.mods.get("rnd", "rn")
-    a = _flush32(op, a)
+    source = a
+    a = canonical(_flush32(op, a)) if "ftz" in op.mods and a.t == "f32" else a
     if rnd in IRND:
         d = integral(a, rnd)
     elif rnd == "rn":
         d = a.to(t)
     else:
         d = narrow(a.to("f64"), t, rnd)
-    d = canonical(_flush32(op, d))
+    d = _flush32(op, d)
     if "sat" in op.mods:
         return saturate(d)
-    return relu(d) if "relu" in op.mods else d
+    if "relu" in op.mods:
+        return relu(d)
+    return _payload(source, d) if source.t in ("f64", "bf16") and t != source.t else canonical(d)
+
+
+def _payload(a: V, d: V) -> V:
+    """Where `a` is NaN, `d` with the top of its mantissa: on silicon conversions from f64 and bf16 keep it."""
+    here, there = BITS[a.t], BITS[d.t]
+    bits = a.bits(f"u{here}")
+    magnitude = (bits & bits.const((1 << here - 1) - 1)).to("u64")
+    shift = magnitude.const(abs(MANTISSA[a.t] - MANTISSA[d.t]))
+    fraction = magnitude >> shift if MANTISSA[a.t] > MANTISSA[d.t] else magnitude << shift
+    sign = (bits.to("u64") >> shift.const(here - 1)) << shift.const(there - 1)
+    quiet = fraction.const((1 << there - 1) - (1 << MANTISSA[d.t] - 1))  # exponent and top of the mantissa all ones
+    kept = (fraction & fraction.const((1 << MANTISSA[d.t]) - 1)) | quiet | sign
+    return (a == a).where(d, kept.to(f"u{there}").bits(d.t))
 
 
 def _half(op: Op, a: V, t: str) -> V:

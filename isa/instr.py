@@ -21,8 +21,9 @@ class Kind(IntEnum):
 
 
 LATENCY_CLASSES = frozenset((
-    "ffma", "fadd", "imad", "imad_hi", "alu", "half", "fp64", "mufu", "cvt", "cvt64", "popc", "idiv32", "idiv64", "fdiv32",
-    "fdiv64", "fsqrt64", "sreg", "shfl", "vote", "redux", "match", "branch", "barrier", "lsu", "mma", "fence", "misc", "param",
+    "ffma", "fadd", "imad", "imad_hi", "alu", "half", "fp64", "mufu", "cvt", "cvt64", "popc", "idiv32", "idiv64",
+    "fdiv32", "fdiv64", "fsqrt64", "sreg", "shfl", "vote", "redux", "match", "branch", "barrier", "lsu", "mma", "fence",
+    "misc", "param",
 ))  # fmt: skip
 TARGETS = frozenset(("", "sm_90a", "rowsp", "dymultimem", "cais"))
 ALIASES = {"shared::cta": "shared", "param::entry": "param", "param::func": "param"}

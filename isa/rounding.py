@@ -115,7 +115,7 @@ def towards(a: V, p: V) -> V:
 
 
 def odd(near: V, error: V) -> V:
-    """`near`, rounded to nearest with exact value near + error, rounded to odd instead (of error only the sign counts)."""
+    """`near`, rounded to nearest with exact value near + error, rounded to odd instead (of error the sign counts)."""
     bits = raw(near)
     inexact = ((error < error.const(0)) | (error > error.const(0))) & finite(near)
     back = inexact & (negative(error) ^ negative(near))

@@ -55,11 +55,20 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Diagnostics in the order of the text, each once."""
-    seen: dict[tuple[int, str, str], Diagnostic] = {}
+    """Diagnostics in the order of the program's own text (what an expansion brought stands where it was asked for)."""
+    seen: dict[tuple[object, ...], Diagnostic] = {}
     for diagnostic in diagnostics:
-        seen.setdefault((diagnostic.span.start, diagnostic.message, repr(diagnostic.span)), diagnostic)
-    return sorted(seen.values(), key=lambda d: d.span.start)
+        seen.setdefault((*_position(diagnostic.span), diagnostic.message), diagnostic)
+    return sorted(seen.values(), key=lambda d: _position(d.span))
+
+
+def _position(span: Span) -> list[tuple[int, int, int]]:
+    where: Location | None = span.location
+    chain: list[tuple[int, int, int]] = []
+    while where:
+        chain.append((where.file, where.line, where.col))
+        where = where.expansion.span.location if where.expansion else None
+    return chain[::-1]
 
 
 def render(diagnostics: Sequence[Diagnostic], color: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -73,6 +73,29 @@ class Source:
         """The source of a text without macros."""
         return cls([SourceFile(path, text)], text, [Mark(0, 0, 0)], [0])
 
+    def piece(self, start: int, end: int, expansion: Expansion | None = None) -> Source:
+        """Characters [start, end) with their origins; `expansion`, if given, says why they stand where they will."""
+        first = max(0, bisect_right(self.starts, start) - 1)
+        last = max(first + 1, bisect_left(self.starts, end))
+        result = Source(self.files)
+        for mark in self.marks[first:last]:
+            shift = 0 if mark.fixed else max(0, start - mark.start)
+            result.marks.append(mark._replace(start=max(0, mark.start - start), offset=mark.offset + shift))
+        if expansion:
+            result.marks = [mark._replace(expansion=expansion) for mark in result.marks]
+        result.text = self.text[start:end]
+        result.starts = [mark.start for mark in result.marks]
+        return result
+
+    def placed(self, span: Span, what: str) -> Source:
+        """The same text as an argument that replaces `span` of a macro's body."""
+        mark = span.source.mark(span.start)
+        offset = mark.offset if mark.fixed else mark.offset + span.start - mark.start
+        place = mark.place or (mark.file, offset, offset + (mark.fixed or span.end - span.start))
+        expansion = Expansion(what, span)
+        marks = [own._replace(expansion=expansion, place=place) for own in self.marks]
+        return Source(self.files, self.text, marks, self.starts)
+
     def mark(self, offset: int) -> Mark:
         """The mark that covers a character."""
         return self.marks[max(0, bisect_right(self.starts, offset) - 1)]
@@ -92,7 +115,7 @@ class Source:
         end_line, end_col = self.files[file].line_col(stop)
         expansion = first_mark.expansion
         if first_mark.place and not whole and expansion:
-            expansion = last_mark.expansion if not last_mark.place else expansion
+            expansion = expansion.span.expansion
         return Location(file, line, col, end_line, end_col, expansion)
 
 
@@ -169,6 +192,43 @@ class Span:
         """The characters, after expansion."""
         return self.source.text[self.start : self.end]
 
+    def stripped(self) -> Span:
+        """The same without blanks at both ends."""
+        text = self.text
+        start = self.start + len(text) - len(text.lstrip())
+        return Span(self.source, start, max(start, self.start + len(text.rstrip())))
+
     def part(self, start: int, end: int) -> Span:
         """Characters [start, end) of this span."""
         return Span(self.source, self.start + start, self.start + end)
+
+
+class Joiner:
+    """Puts pieces of text together to one."""
+
+    def __init__(self, files: list[SourceFile]) -> None:
+        self.source = Source(files)
+        self.parts: list[str] = []
+        self.size = 0
+
+    def add(self, piece: Source) -> None:
+        """Appends a piece with its origins."""
+        if piece.text:
+            self.source.marks.extend(mark._replace(start=mark.start + self.size) for mark in piece.marks)
+            self.parts.append(piece.text)
+            self.size += len(piece.text)
+
+    def add_fixed(self, text: str, span: Span) -> None:
+        """Appends a computed text that stands for the characters of `span`."""
+        mark = span.source.mark(span.start)
+        offset = mark.offset + (0 if mark.fixed else span.start - mark.start)
+        length = max(1, span.end - span.start)
+        self.source.marks.append(Mark(self.size, mark.file, offset, mark.expansion, mark.place, mark.fixed or length))
+        self.parts.append(text)
+        self.size += len(text)
+
+    def joined(self) -> Source:
+        """The whole."""
+        self.source.text = "".join(self.parts)
+        self.source.starts = [mark.start for mark in self.source.marks]
+        return self.source

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from .source import Span
+from .source import SourceFile, Span
 
 # --- operands -------------------------------------------------------------------------------------------------------
 
@@ -337,10 +337,14 @@ class Func:
 
 @dataclass(frozen=True, slots=True)
 class HostProgram:
-    """`.host name { … }`: `statements` in the JSON form that the machine's host interprets; see README.md."""
+    """`.host name { … }`: `statements` in the JSON form that the machine's host interprets; see README.md.
+
+    `sets`: constants of the source that a -D may set, whether or not the statements mention them.
+    """
 
     name: str
     statements: list[dict[str, Any]]
+    sets: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
 
 
@@ -356,3 +360,8 @@ class Module:
     address_size: int
     items: tuple[Item, ...]
     span: Span = field(compare=False, repr=False)
+
+    @property
+    def files(self) -> list[SourceFile]:
+        """The files of the program by number."""
+        return self.span.source.files

@@ -1,0 +1,372 @@
+"""Host programs: the text of a `.host` block to statements in JSON form, one function per statement.
+
+A new statement is a function with `@statement("word")` that reads what follows the word and returns its fields; the
+host of the machine then needs a method for it. README.md shows the whole language.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import errors
+from .diagnostics import Diagnostic
+from .evaluate import Value
+from .host_words import HostMistake, Token, Words
+from .source import Source, Span
+
+Fields = dict[str, Any]
+Reader = Callable[["HostParser"], Fields]
+STATEMENTS: dict[str, Reader] = {}
+"""Reader of each statement by its first word."""
+AXES = ("x", "y", "z")
+
+
+def statement(word: str) -> Callable[[Reader], Reader]:
+    """Marks the reader of the statement that begins with `word`."""
+
+    def register(reader: Reader) -> Reader:
+        STATEMENTS[word] = reader
+        return reader
+
+    return register
+
+
+def parse(
+    source: Source, start: int, end: int, constants: Mapping[str, Value], diagnostics: list[Diagnostic]
+) -> list[Fields]:
+    """The statements in characters [start, end) of a text. Mistakes go to `diagnostics`; what is right is kept.
+
+    `constants`: values of `.set` names, which the program may use.
+    """
+    parser = HostParser(Words(source, start, end, constants), diagnostics)
+    return parser.block(STATEMENTS, None)
+
+
+class HostParser:
+    """Reads statements and goes on after wrong ones."""
+
+    def __init__(self, words: Words, diagnostics: list[Diagnostic]) -> None:
+        self.words, self.diagnostics = words, diagnostics
+
+    def block(self, readers: Mapping[str, Reader], opening: Token | None) -> list[Fields]:
+        """Statements up to the `}` that closes `opening`, or up to the end."""
+        words, found = self.words, []
+        while words.next.kind != "end":
+            if words.accepts("}"):
+                if opening:
+                    return found
+                stray = words.tokens[words.at - 1]
+                self.diagnostics.append(errors.stray_brace(words.span(stray)))
+            elif not words.accepts(";"):
+                before = words.at
+                try:
+                    found.append(self.statement(readers))
+                except HostMistake as mistake:
+                    self.diagnostics.append(mistake.diagnostic)
+                    self._recover(before, mistake.diagnostic)
+        if opening:
+            self.diagnostics.append(errors.unterminated(words.span(opening), "block `{`", "}"))
+        return found
+
+    def _recover(self, first: int, diagnostic: Diagnostic) -> None:
+        """Goes to the next statement: after a `;`, after a block, or at a line that begins like a statement."""
+        words = self.words
+        missing = diagnostic.code == "missing-semicolon"
+        if not missing:
+            words.at = max(words.at, first + 1)
+        depth = sum((t.text == "{") - (t.text == "}") for t in words.tokens[first : words.at])
+        while not missing and words.next.kind != "end":
+            if depth <= 0 and (words.sees("}") or self._begins_statement()):
+                return
+            token = words.take()
+            depth += (token.text == "{") - (token.text == "}")
+            if depth <= 0 and token.text in (";", "}"):
+                return
+
+    def _begins_statement(self) -> bool:
+        """Whether the next word is a statement's first on a new line."""
+        words = self.words
+        text = words.source.text[words.tokens[words.at - 1].end : words.next.start]
+        return words.next.text in STATEMENTS and "\n" in text and words.tokens[words.at - 1].text not in (",", "(")
+
+    def statement(self, readers: Mapping[str, Reader]) -> Fields:
+        """Reads one statement."""
+        token = self.words.take()
+        if token.kind != "name":
+            raise self.words.fail("a statement", token)
+        if token.text not in readers:
+            if token.text in STATEMENTS:
+                place = "outside this block" if readers is not STATEMENTS else "in a block"
+                raise HostMistake(errors.misplaced(self.words.span(token), f"`{token.text}`", place))
+            raise HostMistake(errors.unknown_statement(self.words.span(token), readers))
+        where = Span(self.words.source, token.start, token.end).location
+        return {"stmt": token.text, "at": [where.file, where.line, where.col], **readers[token.text](self)}
+
+    def braces(self, readers: Mapping[str, Reader] = STATEMENTS) -> list[Fields]:
+        """Reads `{ statements }`."""
+        opening = self.words.next
+        self.words.expect("{")
+        return self.block(readers, opening)
+
+
+def _end(parser: HostParser, fields: Fields) -> Fields:
+    parser.words.expect(";")
+    return fields
+
+
+def _gpus(words: Words) -> Any:
+    """`all` or the number of a GPU."""
+    return "all" if words.accepts("all") else words.expression()
+
+
+def _value_statement(parser: HostParser) -> Fields:
+    """`param n = 64;`, `let m = n / 2;`"""
+    words = parser.words
+    token = words.next
+    name = words.name()
+    words.expect("=")
+    value = words.expression()
+    words.names.add(token.text)
+    return _end(parser, {"name": name, "value": value})
+
+
+statement("param")(_value_statement)
+statement("let")(_value_statement)
+
+
+@statement("require")
+def _require(parser: HostParser) -> Fields:
+    """`require n % ngpus == 0, "message";`"""
+    condition = parser.words.expression()
+    message = parser.words.string() if parser.words.accepts(",") else ""
+    return _end(parser, {"cond": condition, "message": message})
+
+
+@statement("print")
+def _print(parser: HostParser) -> Fields:
+    """`print "text", n;`"""
+    return {"args": parser.words.list_of(";")}
+
+
+@statement("buffer")
+def _buffer(parser: HostParser) -> Fields:
+    """`buffer x : bf16[n, 128] = normal(0, 1) same;`"""
+    words = parser.words
+    name = words.declare("the name of the buffer")
+    words.expect(":")
+    fields: Fields = {"name": name, "type": words.name("a type, such as f32"), "dims": []}
+    if words.accepts("["):
+        fields["dims"] = words.list_of("]")
+    if words.accepts("="):
+        fields["fill"] = words.call("a fill, such as zeros")
+    for word in words.clauses(("same", "on", "opaque")):
+        fields[word] = _gpus(words) if word == "on" else True
+    return _end(parser, fields)
+
+
+@statement("for")
+def _for(parser: HostParser) -> Fields:
+    """`for i in 0..n { … }`"""
+    return _loop(parser, STATEMENTS)
+
+
+def _loop(parser: HostParser, readers: Mapping[str, Reader]) -> Fields:
+    words = parser.words
+    name = words.name()
+    words.expect("in")
+    first = words.expression()
+    words.expect("..")
+    last = words.expression()
+    with words.local(name):
+        return {"var": name, "from": first, "to": last, "body": parser.braces(readers)}
+
+
+@statement("each")
+def _each(parser: HostParser) -> Fields:
+    """`each gpu g { … }`"""
+    parser.words.expect("gpu")
+    name = parser.words.name()
+    with parser.words.local(name):
+        return {"var": name, "body": parser.braces()}
+
+
+@statement("if")
+def _if(parser: HostParser) -> Fields:
+    """`if c { … } else if d { … } else { … }`"""
+    condition = parser.words.expression()
+    fields: Fields = {"cond": condition, "then": parser.braces(), "else": []}
+    if parser.words.accepts("else"):
+        fields["else"] = [parser.statement(STATEMENTS)] if parser.words.sees("if") else parser.braces()
+    return fields
+
+
+@statement("launch")
+def _launch(parser: HostParser) -> Fields:
+    """`launch k on all grid(x, y) block(128) shared n stream s gated g axis y (a, b);`"""
+    words = parser.words
+    token = words.next
+    fields: Fields = {"kernel": words.name("the name of a kernel"), "on": "all", "args": []}
+    for word in words.clauses(("on", "grid", "block", "shared", "stream", "gated")):
+        if word == "on":
+            fields["on"] = _gpus(words)
+        elif word in ("grid", "block"):
+            words.expect("(")
+            fields[word] = words.list_of(")")
+        elif word == "gated":
+            fields["gated"] = _gated(words)
+        else:
+            fields[word] = words.expression()
+    for word in ("grid", "block"):
+        if word not in fields:
+            raise words.fail(f"`{word}(…)`", help=f"launch {token.text} on all grid(…) block(…) (…);")
+    if words.accepts("("):
+        fields["args"] = words.list_of(")")
+    return _end(parser, fields)
+
+
+def _gated(words: Words) -> Fields:
+    gate, axis = words.name("the name of a gate"), "x"
+    if words.accepts("axis"):
+        token = words.next
+        axis = words.name("`x`, `y` or `z`")
+        if axis not in AXES:
+            raise HostMistake(errors.unknown_word(words.span(token), "axis", AXES))
+    return {"gate": gate, "axis": axis}
+
+
+@statement("sync")
+def _sync(parser: HostParser) -> Fields:
+    """`sync;`, `sync on 0;`"""
+    return _end(parser, {"on": _gpus(parser.words) if parser.words.accepts("on") else "all"})
+
+
+@statement("barrier")
+def _barrier(parser: HostParser) -> Fields:
+    """`barrier;`"""
+    return _end(parser, {})
+
+
+@statement("copy")
+def _copy(parser: HostParser) -> Fields:
+    """`copy a@1 from b@0 bytes 64;`"""
+    words = parser.words
+    target = words.expression()
+    words.expect("from")
+    fields: Fields = {"dst": target, "src": words.expression()}
+    if words.accepts("bytes"):
+        fields["bytes"] = words.expression()
+    return _end(parser, fields)
+
+
+@statement("check")
+def _check(parser: HostParser) -> Fields:
+    """`check y ~ reference(a, b) rtol 1e-3 atol 1e-3;`"""
+    words = parser.words
+    got = words.expression()
+    words.expect("~")
+    fields: Fields = {"got": got, "reference": words.call("the name of a reference")}
+    for word in words.clauses(("rtol", "atol")):
+        fields[word] = words.expression()
+    return _end(parser, fields)
+
+
+# --- hubs -----------------------------------------------------------------------------------------------------------
+
+
+def _needed(words: Words, fields: Fields, needed: tuple[str, ...]) -> None:
+    for word in needed:
+        if word not in fields:
+            raise words.fail(f"`{word} …`")
+
+
+@statement("rowsp")
+def _rowsp(parser: HostParser) -> Fields:
+    """`rowsp r[e] gpu g rows n row_bytes b at x + offset;`"""
+    words = parser.words
+    name = words.declare("the name of the region")
+    fields: Fields = {"name": name, "index": words.list_of("]") if words.accepts("[") else []}
+    clauses: Fields = {word: words.expression() for word in words.clauses(("gpu", "rows", "row_bytes", "at"))}
+    _needed(words, clauses, ("gpu", "rows", "row_bytes", "at"))
+    return _end(parser, {**fields, "base": clauses.pop("at"), **clauses})
+
+
+@statement("multicast")
+def _multicast(parser: HostParser) -> Fields:
+    """`multicast m over x;`"""
+    words = parser.words
+    name = words.declare()
+    words.expect("over")
+    return _end(parser, {"name": name, "buffer": words.expression()})
+
+
+@statement("dymulticast")
+def _dymulticast(parser: HostParser) -> Fields:
+    """`dymulticast d bsize b ntoken n stage 2 experts e { bind i gpu g at x, y rows n; }`"""
+    words = parser.words
+    fields: Fields = {"name": words.declare(), "stage": {"num": 2}}
+    for word in words.clauses(("bsize", "ntoken", "stage", "experts")):
+        fields[word] = words.expression()
+    _needed(words, fields, ("bsize", "ntoken", "experts"))
+    fields["body"] = parser.braces(_BINDINGS)
+    words.accepts(";")
+    return fields
+
+
+def _bind(parser: HostParser) -> Fields:
+    """`bind i gpu g at x, y rows n;`"""
+    words = parser.words
+    fields: Fields = {"expert": words.expression()}
+    clauses: Fields = {}
+    for word in words.clauses(("gpu", "at", "rows")):
+        clauses[word] = words.expression()
+        if word == "at":
+            clauses[word] = [clauses[word]]
+            while words.accepts(","):
+                clauses[word].append(words.expression())
+    _needed(words, clauses, ("gpu", "at", "rows"))
+    return _end(parser, {**fields, "buffers": clauses.pop("at"), **clauses})
+
+
+_BINDINGS: dict[str, Reader] = {"bind": _bind, "for": lambda parser: _loop(parser, _BINDINGS)}
+
+
+@statement("gate")
+def _gate(parser: HostParser) -> Fields:
+    """`gate g groups n per gpu { watch …; } threshold t closes rowsp;`"""
+    words = parser.words
+    fields: Fields = {"name": words.declare("the name of the gate"), "on": "all"}
+    for word in words.clauses(("groups", "per", "on")):
+        if word == "groups":
+            fields["groups"] = words.expression()
+        elif word == "per":
+            words.expect("gpu")
+        else:
+            fields["on"] = _gpus(words)
+    _needed(words, fields, ("groups",))
+    fields["watches"] = [{k: v for k, v in w.items() if k != "stmt"} for w in parser.braces({"watch": _watch})]
+    for word in words.clauses(("threshold", "closes", "expects")):
+        fields[word] = _closes(words) if word == "closes" else words.expression()
+    _needed(words, fields, ("threshold",))
+    return _end(parser, fields)
+
+
+def _closes(words: Words) -> list[str]:
+    token = words.next
+    what = words.name("`rowsp` or `kernel name`")
+    if what not in ("rowsp", "kernel"):
+        raise HostMistake(errors.unknown_word(words.span(token), "end", ("rowsp", "kernel")))
+    return [what] if what == "rowsp" else [what, words.name("the name of a kernel")]
+
+
+def _watch(parser: HostParser) -> Fields:
+    """`watch x bytes b stride s cols 0..c first g;`"""
+    words = parser.words
+    fields: Fields = {"buffer": words.expression()}
+    for word in words.clauses(("bytes", "stride", "cols", "first")):
+        fields[word] = words.expression()
+        if word == "cols":
+            words.expect("..")
+            fields["cols"] = [fields["cols"], words.expression()]
+    _needed(words, fields, ("bytes",))
+    return _end(parser, fields)

@@ -3,7 +3,7 @@
 from ..addresses import REGION_BITS
 from ..jit import inline, outline
 from ..net.bytes import copy_masked
-from ..net.interface import CREDITS, DELAYED, NOW, UP_REQUESTS, free_row, new_row, uplink
+from ..net.interface import CREDITS, DELAYED, NOW, UP_REQUESTS, UP_USED, free_row, new_row, uplink
 from ..net.link import MEMBERS, next_row, plane_of, pop_queue, send, start_tick, take_credit, take_delayed
 from ..net.packet import (
     ADDR,
@@ -17,6 +17,7 @@ from ..net.packet import (
     KIND,
     MASK_HI,
     MASK_LO,
+    MAX_FLITS,
     MULTICAST_KINDS,
     ORDER,
     PACKET_WORDS,
@@ -34,7 +35,7 @@ from ..net.packet import (
 from ..net.port import arrive_locally
 from ..net.queues import heap_first, list_pop, list_push
 from ..net.reduction import has_answer, new_answer
-from ..params import HUB_LOCAL_CYCLES, PLANES, RPM_ENABLED, TICKS
+from ..params import CREDIT_FLITS, HUB_LOCAL_CYCLES, PLANES, RPM_ENABLED, RPM_PEER_FLITS, TICKS
 from ..raw import BIG, address_of, ctz, popcount
 from . import rpm
 from .masks import mask_bytes
@@ -228,12 +229,23 @@ def _can_send(A, P, g, plane):
     return next_row(A, P, g, uplink(g, plane), _offered(A, P, g, plane)) > 0
 
 
+@inline
+def _is_tight(A, P, g):
+    """Whether a credit may decide what happens next. If not, credits may come back late, which saves time."""
+    limit = P[CREDIT_FLITS] - MAX_FLITS
+    tight = P[RPM_PEER_FLITS] > 0
+    for plane in range(P[PLANES]):
+        u = uplink(g, plane)
+        tight = tight or A[u + UP_USED] > limit or A[u + UP_USED + 1] > limit
+    return tight
+
+
 @outline
 def next_step(A, P, g):
     """``(tick, action)`` of the next thing that happens here: 0 a credit returns, 1 a response is ready, else
     ``2 + 2 * plane`` an RPM timer runs out, ``3 + 2 * plane`` the uplink sends."""
     now = A[g + NOW]
-    tick = heap_first(A, g + CREDITS)
+    tick = heap_first(A, g + CREDITS) if _is_tight(A, P, g) else BIG
     action = 0
     ready = min(heap_first(A, g + DELAYED), _FAR) * TICKS
     if ready < tick:
@@ -269,4 +281,6 @@ def advance(A, P, g, gpu, until):
         else:
             rpm.expire(A, g, (action - 2) >> 1)
         tick, action = next_step(A, P, g)
+    while heap_first(A, g + CREDITS) < end:
+        take_credit(A, g)
     A[g + NOW] = max(A[g + NOW], end)

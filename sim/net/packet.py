@@ -57,6 +57,8 @@ TARGETS = 16
 """32 expert ids of 16 bits."""
 DATA = 24
 PACKET_WORDS = 40
+MAX_FLITS = 16
+"""No packet is longer: header, second header or 4 of targets, byte enables, 8 of data."""
 
 # fmt: off
 (NEXT, PREV, CHAIN, PLACE, KEY, EXPIRES, ENTERED, PLANE) = range(40, 48)

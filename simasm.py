@@ -15,7 +15,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,15 +143,18 @@ def run(
     directory, capture = _trace_target(trace, image)
     machine = Machine(image, preset, settings, gpus, seed, threads, directory, functional, capture=capture)
     try:
-        checks = run_host(
-            machine, program, dict(defines or {}), progress=progress, output=output, max_cycles=max_cycles
-        )
+        done = run_host(machine, program, defines, progress=progress, output=output, max_cycles=max_cycles)
     finally:
         recorded = machine.close_trace()
-    stats = machine.stats()
-    hashes = {"memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash(), "trace": recorded}
-    stats |= {"checks": checks, "wall_s": time.perf_counter() - start, **hashes}
-    return Result(machine, stats, checks)
+    stats = {**machine.stats(), "checks": done.checks, "host": _host_rows(done.log), "trace": recorded}
+    stats |= {"memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash()}
+    stats["wall_s"] = time.perf_counter() - start
+    return Result(machine, stats, done.checks)
+
+
+def _host_rows(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the host did, as the summary shows it."""
+    return [{"what": row["what"], "t_ns": row["start_ns"], "dt_ns": row["end_ns"] - row["start_ns"]} for row in log]
 
 
 def _existing(path: str | Path) -> Path:
@@ -250,26 +253,15 @@ def _asm(options: Any) -> int:
 
         _write(options.output or "-", emit_ptx(_existing(options.file), defines=pairs(options.define, "-D")))
         return OK
+    from assembler import resource_lines
     from isa.image import save
 
     image = assemble(options.file, pairs(options.define, "-D"))
     output = Path(options.output or Path("out") / f"{Path(options.file).stem}.npz")
     output.parent.mkdir(parents=True, exist_ok=True)
     save(image, output)
-    for line in _resources(image):
-        print(line)
-    print(f"{options.file}: {len(image)} instructions -> {output}")
+    print(*resource_lines(image), f"{options.file}: {len(image)} instructions -> {output}", sep="\n")
     return OK
-
-
-def _resources(image: Image) -> Iterator[str]:
-    """What each kernel uses, one line a kernel."""
-    for kernel in image.kernels:
-        yield (
-            f"{kernel.name}: {kernel.end - kernel.entry} instructions, {kernel.nregs} registers, "
-            f"{kernel.npreds} predicates, {kernel.shared_bytes} bytes shared, {kernel.local_bytes} bytes local, "
-            f"{kernel.param_bytes} bytes parameters"
-        )
 
 
 def _write(output: str, text: str) -> None:
@@ -298,20 +290,9 @@ def _check(options: Any) -> int:
 
 
 def _trace(options: Any) -> int:
-    from traces import diff, listing, output, read, stalls
+    from traces.command import run_command
 
-    if options.stalls or options.diff:
-        with read.open_trace(options.directory) as trace:
-            if options.stalls:
-                output.print_table(stalls.breakdown(trace), sys.stdout, options.form)
-                return OK
-            with read.open_trace(options.diff) as other:
-                found = diff.first_divergence(trace, other)
-        print(found or "the traces are the same")
-        return CHECK if found else OK
-    limit = options.limit or None
-    listing.show(options.directory, sys.stdout, ",".join(options.filters), options.sql, options.form, limit)
-    return OK
+    return CHECK if run_command(options, sys.stdout) else OK
 
 
 def _isa(options: Any) -> int:

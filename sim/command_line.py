@@ -183,6 +183,8 @@ def _trace_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--diff", metavar="DIR", help="the first difference from another trace; exit code 3 if there is one"
     )
+    parser.add_argument("--perfetto", metavar="FILE", help="write a timeline for ui.perfetto.dev")
+    parser.add_argument("--kanata", metavar="FILE", help="write a pipeline view for Konata")
     parser.add_argument("--form", default="auto", choices=("auto", "table", "plain", "csv", "json"))
     parser.add_argument("--limit", type=_number(0), default=10_000, help="lines of a listing, 0 for all")
 
@@ -217,6 +219,8 @@ def report(error: BaseException, colored: Callable[[Any], str]) -> int:
         print(str(colored(error) if color else error).rstrip("\n"), file=sys.stderr)
     elif code == BUG:
         _report_bug(error)
+    elif getattr(error, "at", None):
+        print(error, file=sys.stderr)  # begins with its place, so that editors find it
     else:
         say(f"error: {error}")
     return code

@@ -50,7 +50,8 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
 
 
 def _likeness(word: str, other: str) -> float:
-    return difflib.SequenceMatcher(None, word, other).ratio() + (0.1 if word[:1] == other[:1] else 0)
+    bonus = 0.2 if other.startswith(word) else 0.1 if word[:1] == other[:1] else 0
+    return difflib.SequenceMatcher(None, word, other).ratio() + bonus
 
 
 @lru_cache(maxsize=1)

@@ -51,7 +51,8 @@ class HostParser:
 
     def block(self, readers: Mapping[str, Reader], opening: Token | None) -> list[Fields]:
         """Statements up to the `}` that closes `opening`, or up to the end."""
-        words, found = self.words, []
+        words = self.words
+        found: list[Fields] = []
         while words.next.kind != "end":
             if words.accepts("}"):
                 if opening:

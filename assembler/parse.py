@@ -197,7 +197,7 @@ class Parser:
             self._report(errors.unterminated(self._span(end, end + 1), "host program `{`", "}"))
             return len(self.text)
         statements = host.parse(self.source, end + 1, close, self.constants, self.diagnostics)
-        self.items.append(HostProgram(name, statements, tuple(self.constants), self._span(at, end)))
+        self.items.append(HostProgram(name, statements, tuple(self.constants), close + 1, self._span(at, end)))
         return close + 1
 
     # --- bodies ---

@@ -339,12 +339,14 @@ class Func:
 class HostProgram:
     """`.host name { … }`: `statements` in the JSON form that the machine's host interprets; see README.md.
 
-    `sets`: constants of the source that a -D may set, whether or not the statements mention them.
+    `sets`: constants of the source that a -D may set, whether or not the statements mention them. `span` covers the
+    head, `end` is where the program ends in the expanded text.
     """
 
     name: str
     statements: list[dict[str, Any]]
     sets: tuple[str, ...]
+    end: int = field(compare=False, repr=False)
     span: Span = field(compare=False, repr=False)
 
 

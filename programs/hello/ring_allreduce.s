@@ -5,9 +5,9 @@
 //
 //     simasm programs/hello/ring_allreduce.s --gpus 8
 //
-// The vector is cut into one chunk per GPU. In hop h, GPU g sends chunk g - h to GPU g + 1. In the first ngpus - 1 hops
-// a chunk collects every GPU's part; then it is complete and goes around once more. Each thread block works on its slice
-// of every chunk and speaks only to the same block of its neighbours, so the blocks are independent rings.
+// The vector is cut into one chunk per GPU. In hop h, GPU g sends chunk g - h to GPU g + 1. In the first ngpus - 1
+// hops a chunk collects every GPU's part; then it is complete and goes around once more. Each thread block works on its
+// slice of every chunk and speaks only to the same block of its neighbours, so the blocks are independent rings.
 //
 // Expected: `y ~ allreduce_sum` passes; the ring adds in another order than the reference, hence the tolerance.
 

@@ -1,6 +1,7 @@
 // vecadd: c = a + b. Every GPU adds two vectors of its own.
 //
-// Shows the smallest complete program: a kernel in plain PTX, and a host program that allocates, fills, launches, checks.
+// Shows the smallest complete program: a kernel in plain PTX, and a host program that allocates, fills, launches and
+// checks.
 //
 //     simasm programs/hello/vecadd.s --gpus 2
 //

@@ -1,9 +1,10 @@
-// dysharp: a mixture-of-experts layer on DySHARP's hardware: multicast and reduction in the switch, with a list of experts.
+// dysharp: a mixture-of-experts layer on DySHARP's hardware: multicast and reduction in the switch, by lists.
 //
-// Dispatch sends a token once, with the list of its experts: the switch makes a copy per GPU, the hubs find each expert's
-// place for it (`dymultimem.st`). The address is algebraic, the token's number; where the row lies on a GPU is the AL
-// table's business. Combine asks once for the sum over the experts: the hubs find the rows again and the switch adds the
-// answers (`dymultimem.ld_reduce`). The weights of the sum travel with the row and are folded into the last GEMM.
+// Dispatch sends a token once, with the list of its experts: the switch makes a copy per GPU, the hubs find each
+// expert's place for it (`dymultimem.st`). The address is algebraic, the token's number; where the row lies on a GPU is
+// the AL table's business. Combine asks once for the sum over the experts: the hubs find the rows again and the switch
+// adds the answers (`dymultimem.ld_reduce`). The weights of the sum travel with the row and are folded into the last
+// GEMM.
 //
 //     dispatch  --dymultimem.st-->  gemm1  -->  gemm2  <--dymultimem.ld_reduce--  combine
 //
@@ -12,7 +13,7 @@
 //
 //     simasm programs/moe/dysharp.s --gpus 8
 //
-// Expected: `y ~ moe_layer` passes. Compare the bytes on the links with programs/moe/moehub.s, for example with -D topk=8.
+// Expected: `y ~ moe_layer` passes. Compare the bytes on the links with programs/moe/moehub.s, say with -D topk=8.
 
 .version 9.0
 .target sm_90a, dymultimem
@@ -297,7 +298,8 @@ COLUMNS:
     let tile = 64;
     let rows = round_up(capacity, tile);
     let tiles = rows / tile;                         // row tiles of an expert
-    let row_size = hidden * 2 + round_up(8 * topk, 128);
+    let row_size = hidden * 2 + round_up(8 * topk, 128);   // of a row with its extra column
+    let room = rows * row_size;                      // bytes of an expert
 
     buffer x : bf16[here, hidden] = normal(0, 1);
     buffer gate : bf16[experts, hidden] = normal(0, 1 / sqrt(hidden)) same;
@@ -319,7 +321,7 @@ COLUMNS:
 
     dymulticast rows_of bsize row_size ntoken tokens stage 2 experts experts {
         for e in 0..experts {
-            bind e gpu e / local at xin + (e % local) * rows * row_size, result + (e % local) * rows * row_size rows rows;
+            bind e gpu e / local at xin + (e % local) * room, result + (e % local) * room rows rows;
         }
     }
 

@@ -1,4 +1,4 @@
-// moehub: a mixture-of-experts layer on MoE-Hub's hardware. No counting, no exchange of sizes, no barrier, no host in between.
+// moehub: a mixture-of-experts layer on MoE-Hub's hardware: no counting, no exchange of sizes, no barrier, no host.
 //
 // The router stores every token row to the experts it chose with `st.rowsp`: the address names a region (an expert) and
 // a row, not a place; the hub of the expert's GPU gives the row its place when it arrives. The hubs also release the
@@ -10,7 +10,9 @@
 //              gate `arrived`     gate `computed`                         gate `returned`
 //
 //     simasm programs/moe/moehub.s --gpus 8
-//     simasm programs/moe/moehub.s --gpus 8 -D tokens=8192 -D hidden=2048 -D ffn=1408 -D experts=64 -D topk=4   (Qwen2-MoE)
+//     simasm programs/moe/moehub.s --gpus 8 -D tokens=8192 -D hidden=2048 -D ffn=1408 -D experts=64 -D topk=4
+//
+// The second line is a layer of Qwen2-MoE.
 //
 // Expected: `y ~ moe_layer` passes.
 
@@ -22,7 +24,7 @@
 .include "router.inc"
 .include "experts.inc"
 
-// --- router: 16 tokens per block, a warp each -------------------------------------------------------------------------------
+// --- router: 16 tokens per block, a warp each ------------------------------------------------------------------------
 .visible .entry router(
     .param .u64 x, .param .u64 gate, .param .u64 bias,
     .param .u64 prob, .param .u64 route,             // [tokens][topk]: weights and experts, for combine and the check
@@ -163,6 +165,7 @@ NEXT_\pass:
     let groups = local * rows / tile;                // row tiles of a GPU
     let data = hidden * 2;                           // bytes of a token
     let row_size = data + 128;                       // and its source column; rows stay aligned to lines
+    let room = rows * row_size;                      // bytes of an expert
 
     buffer x : bf16[here, hidden] = normal(0, 1);
     buffer gate : bf16[experts, hidden] = normal(0, 1 / sqrt(hidden)) same;
@@ -178,13 +181,13 @@ NEXT_\pass:
     buffer y : bf16[here, hidden] = zeros;
 
     for e in 0..experts {
-        rowsp region[e] gpu e / local rows rows row_bytes row_size at xin + (e % local) * rows * row_size;
+        rowsp region[e] gpu e / local rows rows row_bytes row_size at xin + (e % local) * room;
     }
     buffer mids : u32[experts] = values(region);
 
-    // What releases the thread blocks: a tile of rows is there; a tile of the activation and the source column are there;
-    // all results of four tokens are there. Tiles that stay empty or partly filled are settled when the row stores, or
-    // the first GEMM, have ended.
+    // What releases the thread blocks: a tile of rows is there; a tile of the activation and the source column are
+    // there; all results of four tokens are there. Tiles that stay empty or partly filled are settled when the row
+    // stores, or the first GEMM, have ended.
     gate arrived groups groups per gpu {
         watch xin bytes tile * row_size stride row_size cols 0..data;
     } threshold tile * data closes rowsp;

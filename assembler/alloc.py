@@ -50,7 +50,8 @@ class Allocation(NamedTuple):
     used: int
 
 
-def _bits(mask: int) -> Iterator[int]:
+def bit_numbers(mask: int) -> Iterator[int]:
+    """Numbers of the bits set in `mask`, ascending."""
     while mask:
         low = mask & -mask
         yield low.bit_length() - 1
@@ -133,14 +134,14 @@ def intervals(
     first, last = [1 << 60] * count, [-1] * count
     for block, (start, end) in zip(blocks, liveness(accesses, blocks, at_entry, at_exit), strict=True):
         at = 2 * block.start
-        for register in _bits(start):
+        for register in bit_numbers(start):
             first[register] = min(first[register], at)
             last[register] = max(last[register], at)
         at = 2 * block.end - 1
-        for register in _bits(end):
+        for register in bit_numbers(end):
             first[register] = min(first[register], at)
             last[register] = max(last[register], at)
-    for register in _bits(at_entry):
+    for register in bit_numbers(at_entry):
         first[register] = 0
         last[register] = max(last[register], 0)
     for i, (reads, writes, _, early) in enumerate(accesses):

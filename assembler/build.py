@@ -1,0 +1,60 @@
+"""A whole assembly: read, parse, check, lower; and the cache of assembled programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from assembler.check import check_module
+from assembler.diagnostics import AssemblyError, Diagnostic, has_errors, in_order
+from assembler.lower import lower
+from assembler.parse import parse_module
+from assembler.problems import Problems
+from assembler.program import Program
+from assembler.source import Source
+from isa.image import Image
+
+
+def read_source(source: str | Path) -> tuple[str, str]:
+    """(text, path for messages) of a program given as a file or as its text."""
+    if isinstance(source, Path) or "\n" not in source:
+        path = Path(source)
+        return path.read_text(encoding="utf-8"), str(path)
+    return source, "<text>"
+
+
+def _checked(
+    source: str | Path, include_dirs: Sequence[str | Path], defines: Mapping[str, Any]
+) -> tuple[Program, Source, list[Diagnostic]]:
+    text, path = read_source(source)
+    module, diagnostics = parse_module(text, path, include_dirs, {k: str(v) for k, v in defines.items()})
+    problems = Problems()
+    program = check_module(module, problems)
+    return program, module.span.source, in_order([*diagnostics, *problems.diagnostics])
+
+
+def check(
+    source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
+) -> list[Diagnostic]:
+    """All errors and warnings of a file or text, in the order of the text."""
+    return _checked(source, include_dirs, defines or {})[2]
+
+
+def assemble(
+    source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
+) -> Image:
+    """The Image of a file (a Path, or a text of one line) or of a program's text; AssemblyError with all its errors."""
+    program, origin, diagnostics = _checked(source, include_dirs, defines or {})
+    if has_errors(diagnostics):
+        raise AssemblyError(diagnostics)
+    return lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
+
+
+def resource_lines(image: Image) -> list[str]:
+    """One line a kernel, as `ptxas -v` prints: registers, predicates, stack and static shared memory in bytes."""
+    return [
+        f"{kernel.name}: {kernel.nregs} registers, {kernel.npreds} predicates, {kernel.local_bytes} bytes stack, "
+        f"{kernel.shared_bytes} bytes shared, {kernel.param_bytes} bytes parameters"
+        for kernel in image.kernels
+    ]

@@ -1,0 +1,234 @@
+"""Operands to entries: registers, constants, symbols, special registers, vectors and addresses, checked against a Spec."""
+
+from __future__ import annotations
+
+from assembler.operands import Plan, Spec, constant_bits, fits
+from assembler.problems import Problems
+from assembler.program import READ, WRITE, Body, Entry, Register, Variable
+from assembler.scope import Scope, VectorRegister
+from assembler.syntax import Address, Binary, Name, Not, Number, Operand, PredPair, Sink, Vector
+from assembler.variables import integer, symbol_and_offset
+from isa.image import OperandKind
+from isa.instr import Kind
+from isa.special import WARP_SZ, SpecialReg
+from isa.types import TYPES
+
+REG, PRED, NPRED, CONST, SREG, LABEL, FUNC, SYM, MEM_REG, MEM_SYM, MEM_PARAM, SINK = range(12)
+assert OperandKind.SINK == SINK
+B32, B64 = TYPES["b32"].code, TYPES["b64"].code
+
+
+class EntryWriter:
+    """Writes the entries of one operand after the other; what is wrong goes to `problems`."""
+
+    def __init__(self, problems: Problems, scope: Scope):
+        self.problems, self.scope = problems, scope
+
+    def pair(self, operand: PredPair, specs: tuple[Spec, ...], found: Plan, entries: list[Entry]) -> None:
+        """`p|q`."""
+        self.value(operand.p, specs[0], found, entries)
+        self.value(operand.q, specs[1], found, entries)
+
+    def value(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        """A register, or what may stand for one when it is read."""
+        kind = type(operand)
+        if kind is Name:
+            thing = self.scope.names.get(operand.name) or self.scope.find(operand.name)
+            if type(thing) is Register:
+                self._fit(operand, thing, spec, entries, REG if thing.bits else PRED)
+            else:
+                self._named(operand, thing, spec, found, entries)
+        elif kind is Number:
+            self._constant(operand, spec, found, entries)
+        elif kind is Not:
+            predicate = self.register(operand.name, "predicate register")
+            if predicate is not None:
+                plain = spec.wanted.negated == "must" or found.inverted
+                self._fit(operand.name, predicate, spec, entries, PRED if plain else NPRED)
+        elif kind is Sink:
+            self._sink(operand, spec, found, entries)
+        else:
+            self._symbol_expression(operand, spec, found, entries)
+
+    def _fit(self, name: Name, register: Register, spec: Spec, entries: list[Entry], kind: int) -> None:
+        wanted = spec.type
+        assert wanted is not None
+        bits = register.bits
+        if not fits(wanted.name, bits, register.type, spec.wide):
+            self._mismatch(name, register, spec)
+            return
+        code = spec.code if not bits or bits == wanted.bits else TYPES[f"b{bits}"].code
+        entries.append((kind, spec.role, code, spec.group, register.number, 0))
+
+    def _mismatch(self, name: Name, register: Register, spec: Spec) -> None:
+        assert spec.type is not None
+        what = "a predicate" if spec.type.cls == "pred" else f"a .{spec.type.name} register"
+        have = "a predicate" if not register.bits else f".{register.type}"
+        self.problems.error("type-mismatch", f"`{name.name}` is {have}, operand `{spec.wanted.name}` wants {what}", name.span,
+                            f"expected {what}")  # fmt: skip
+
+    def register(self, name: Name, what: str = "register") -> Register | None:
+        thing = self.scope.find(name.name)
+        if isinstance(thing, Register):
+            return thing
+        if thing is None:
+            self.problems.unknown(what, name.name, name.span, self.scope.suggestion(name.name, (Register,)))
+        else:
+            self.problems.error("not-a-register", f"`{name.name}` is not a register", name.span)
+        return None
+
+    def _named(self, name: Name, thing: object, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        """A name that is no plain register."""
+        problems, wanted = self.problems, spec.type
+        assert wanted is not None
+        if name.name == "WARP_SZ" and thing is None and spec.role == READ:
+            entries.append((CONST, READ, spec.code, spec.group, WARP_SZ, 0))
+        elif thing is None:
+            kinds = (Register, Variable, SpecialReg) if spec.role == READ else (Register,)
+            what = "register" if name.name.startswith("%") or spec.role != READ else "name"
+            problems.unknown(what, name.name, name.span, self.scope.suggestion(name.name, kinds))
+        elif spec.role != READ:
+            problems.error("not-a-register", f"`{name.name}` cannot be written: it is not a register", name.span)
+        elif isinstance(thing, SpecialReg):
+            if found.op.instr.mnemonic != "mov":
+                problems.error("special-register", f"`{found.op.instr.mnemonic}` cannot read `{name.name}`", name.span,
+                               help=f"read it with `mov.{thing.type}` first")  # fmt: skip
+            elif wanted.cls in ("f", "pred") or (wanted.bits == 64) != (TYPES[thing.type].bits == 64):
+                problems.error("type-mismatch", f"`{name.name}` is .{thing.type}, not .{wanted.name}", name.span)
+            else:
+                entries.append((SREG, READ, spec.code, spec.group, thing.number, 0))
+        else:
+            self._symbol(name, thing, 0, spec, found, entries)
+
+    def _symbol(self, name: Name, thing: object, offset: int, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        """The address of a variable or function as a value."""
+        wanted = spec.type
+        assert wanted is not None
+        if found.op.instr.mnemonic not in ("mov", "cvta", "mapa") or wanted.cls in ("f", "pred") or wanted.bits < 32:
+            self.problems.error("not-a-register", f"operand `{spec.wanted.name}` of `{found.op.text}` must be a register or a "
+                                "constant", name.span, help=f"put the address into a register: `mov.u64 …, {name.name}`")  # fmt: skip
+        elif isinstance(thing, Variable) and thing.space != "reg":
+            entries.append((SYM, READ, spec.code, spec.group, thing.number, offset))
+        elif isinstance(thing, Body) and not thing.is_kernel:
+            thing.address_taken = True
+            entries.append((FUNC, READ, spec.code, spec.group, thing.number, 0))
+        else:
+            self.problems.error("not-a-value", f"`{name.name}` has no address that can be moved", name.span)
+
+    def _symbol_expression(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        pair = symbol_and_offset(operand) if isinstance(operand, Binary) else None
+        if pair is None or spec.role != READ:
+            self.problems.error(
+                "bad-operand", f"not an operand `{spec.wanted.name}` of `{found.op.text}`", operand.span
+            )
+            return
+        name, offset = pair
+        thing = self.scope.find(name.name)
+        if thing is None:
+            self.problems.unknown("symbol", name.name, name.span, self.scope.suggestion(name.name, (Variable,)))
+        else:
+            self._symbol(name, thing, offset, spec, found, entries)
+
+    def _constant(self, number: Number, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        assert spec.type is not None
+        if spec.role != READ:
+            self.problems.error(
+                "not-a-register", f"operand `{spec.wanted.name}` is written: it must be a register", number.span
+            )
+            return
+        bits, complaint = constant_bits(number, spec.type)
+        if bits is None:
+            self.problems.error("type-mismatch", f"`{found.op.text}` does not take this constant", number.span,
+                                f"not a .{spec.type.name}", complaint)  # fmt: skip
+            return
+        if complaint:
+            self.problems.warning("constant-cut", complaint, number.span)
+        entries.append((CONST, READ, spec.code, spec.group, bits - (1 << 64) if bits >> 63 else bits, 0))
+
+    def _sink(self, sink: Operand, spec: Spec, found: Plan, entries: list[Entry], in_vector: bool = False) -> None:
+        assert spec.type is not None
+        plain = found.kind in (Kind.LANE, Kind.LD) and spec.type.cls != "pred" and not in_vector
+        if spec.role != WRITE or plain:
+            self.problems.error(
+                "bad-sink", f"operand `{spec.wanted.name}` of `{found.op.text}` cannot be `_`", sink.span
+            )
+            return
+        entries.append((SINK, WRITE, spec.code, spec.group, 0, 0))
+
+    def vector(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        items: tuple[Operand, ...] = operand.items if isinstance(operand, Vector) else (operand,)
+        if type(operand) is Name:
+            thing = self.scope.find(operand.name)
+            if isinstance(thing, VectorRegister):
+                items = tuple(Name(register.name, operand.span) for register in thing.elements)
+        if len(items) != spec.wanted.count:
+            count = spec.wanted.count
+            self.problems.error("vector-size", f"operand `{spec.wanted.name}` of `{found.op.text}` has {count} elements",
+                                operand.span, f"{len(items)} here")  # fmt: skip
+            return
+        for item in items:
+            if type(item) is Sink:
+                self._sink(item, spec, found, entries, in_vector=True)
+            else:
+                self.value(item, spec, found, entries)
+
+    def immediate(
+        self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry], immediates: dict[str, int]
+    ) -> None:
+        if type(operand) is not Number or operand.kind != "int":
+            self.problems.error("not-a-constant", f"operand `{spec.wanted.name}` of `{found.op.text}` must be a constant",
+                                operand.span)  # fmt: skip
+        elif found.immediates:
+            assert spec.type is not None
+            immediates[spec.wanted.name] = operand.value % (1 << spec.type.bits)
+        else:
+            self._constant(operand, spec, found, entries)
+
+    # -- addresses
+
+    def address(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        assert isinstance(operand, Address)
+        offset = operand.offset if isinstance(operand.offset, int) else integer(operand.offset)
+        if operand.extra or offset is None:
+            self.problems.error("bad-address", f"`{found.op.text}` takes an address [register+constant]", operand.span)
+        elif operand.base is None:
+            entries.append((MEM_SYM, READ, B64, spec.group, -1, offset))
+        else:
+            thing = self.scope.names.get(operand.base.name) or self.scope.find(operand.base.name)
+            if type(thing) is Register:
+                self._address_register(operand.base, thing, offset, spec, entries)
+            elif isinstance(thing, Variable):
+                self._address_variable(operand.base, thing, offset, spec, found, entries)
+            else:
+                self._no_address(operand.base, thing)
+
+    def _address_register(self, name: Name, register: Register, offset: int, spec: Spec, entries: list[Entry]) -> None:
+        if register.bits not in (32, 64) or TYPES[register.type].cls == "f":
+            self.problems.error("type-mismatch", f"`{name.name}` is .{register.type}, an address is 32 or 64 integer bits",
+                                name.span)  # fmt: skip
+            return
+        entries.append((MEM_REG, READ, B64 if register.bits == 64 else B32, spec.group, register.number, offset))
+
+    def _address_variable(
+        self, name: Name, variable: Variable, offset: int, spec: Spec, found: Plan, entries: list[Entry]
+    ) -> None:
+        want = {"shared::cluster": "shared", "param::entry": "param", "param::func": "param"}.get(
+            found.space, found.space
+        )
+        have = "param" if variable.space == "entry" else variable.space
+        if (want and want != have) or have == "reg":
+            self.problems.error("space-mismatch", f"`{name.name}` is in .{have}, `{found.op.text}` accesses .{want}", name.span,
+                                f"a .{have} variable")  # fmt: skip
+        elif variable.space == "entry" and want == "param":
+            if found.kind == Kind.ST:
+                self.problems.error("read-only", f"kernel parameter `{name.name}` cannot be written", name.span)
+            entries.append((MEM_PARAM, READ, B64, spec.group, 0, variable.offset + offset))
+        else:
+            entries.append((MEM_SYM, READ, B64, spec.group, variable.number, offset))
+
+    def _no_address(self, name: Name, thing: object) -> None:
+        if thing is not None:
+            self.problems.error("bad-address", f"`{name.name}` is neither a register nor a variable", name.span)
+            return
+        what = "register" if name.name.startswith("%") else "symbol"
+        self.problems.unknown(what, name.name, name.span, self.scope.suggestion(name.name, (Register, Variable)))

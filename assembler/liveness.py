@@ -1,0 +1,80 @@
+"""What the steps of a body read, write and jump to, in the form `alloc` and `flow` work on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from assembler.alloc import Access
+from assembler.flow import BasicBlock, basic_blocks
+from assembler.program import KIND, PREDICATE_KINDS, READ, REGISTER_KINDS, ROLE, VALUE, WRITE, Body, Step
+from isa.image import OperandKind
+from isa.instr import Kind
+
+LABEL, MEM_REG = int(OperandKind.LABEL), int(OperandKind.MEM_REG)
+ASYNC = "wgmma.mma_async"
+ASYNC_WAIT = "wgmma.wait_group"
+
+
+def targets_and_ends(body: Body) -> tuple[dict[int, list[int]], dict[int, bool]]:
+    """Steps each step may jump to, and the steps that end a block -> whether the next one may follow."""
+    targets: dict[int, list[int]] = {}
+    ends: dict[int, bool] = {}
+    for index, step in enumerate(body.steps):
+        if step.kind in (Kind.BRA, Kind.BRX):
+            targets[index] = [body.labels[e[VALUE]] for e in step.entries if e[KIND] == LABEL]
+            ends[index] = step.guard != 0
+        elif step.kind in (Kind.RET, Kind.EXIT):
+            ends[index] = step.guard != 0
+    return targets, ends
+
+
+def body_blocks(body: Body) -> list[BasicBlock]:
+    """Basic blocks of a body."""
+    return basic_blocks(len(body.steps), *targets_and_ends(body))
+
+
+def accesses(body: Body) -> list[Access]:
+    """Registers read and written by each step; numbers are the body's register numbers."""
+    registers = body.registers
+    asynchronous = _asynchronous(body.steps)
+    result = []
+    for step in body.steps:
+        reads, writes = [], []
+        for entry in step.entries:
+            kind = entry[KIND]
+            if kind in REGISTER_KINDS or kind in PREDICATE_KINDS:
+                if kind == MEM_REG or entry[ROLE] != WRITE:
+                    reads.append(entry[VALUE])
+                if kind != MEM_REG and entry[ROLE] != READ:
+                    writes.append(entry[VALUE])
+        early = step.early or len(writes) > 1
+        if not early and writes and reads:
+            size = registers[writes[0]].size
+            early = any(registers[r].size != size for r in reads)
+        if step.guard:
+            reads.append(abs(step.guard) - 1)
+        if asynchronous and step.op.startswith(ASYNC_WAIT):
+            reads.extend(asynchronous)
+        result.append(Access(tuple(reads), tuple(writes), step.guard != 0, early))
+    return result
+
+
+def _asynchronous(steps: Sequence[Step]) -> list[int]:
+    """Registers an asynchronous instruction goes on using after its issue, until it is waited for."""
+    return sorted(
+        {e[VALUE] for s in steps if s.op.startswith(ASYNC) for e in s.entries if e[KIND] == int(OperandKind.REG)}
+    )
+
+
+def entry_set(body: Body) -> int:
+    """Registers that hold a value when the body starts, as a bit set."""
+    return _own(body, [v.abi for v in body.formals])
+
+
+def exit_set(body: Body) -> int:
+    """Registers whose value is used after the body returns, as a bit set."""
+    return _own(body, [v.abi for v in body.results])
+
+
+def _own(body: Body, registers: Sequence[object]) -> int:
+    return sum(1 << r.number for r in body.registers if r in registers)

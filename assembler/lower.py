@@ -1,0 +1,225 @@
+"""Checked program to Image: calls and stack made explicit, places decided, columns written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+from assembler.calls import edges, lower_calls
+from assembler.layout import Layout, place
+from assembler.program import (
+    KIND,
+    OUTER,
+    OUTER_MEM,
+    PREDICATE_KINDS,
+    REGISTER_KINDS,
+    VALUE,
+    Body,
+    Entry,
+    Program,
+    Step,
+    Variable,
+)
+from assembler.stack import DEFAULT_STACK_BYTES, lower_stack
+from isa.image import SPANS, Function, Image, Kernel, OperandKind, Param, RegisterName, Symbol, empty_columns, pack
+from isa.table import digest
+
+LABEL, FUNC = int(OperandKind.LABEL), int(OperandKind.FUNC)
+REG, MEM_REG, SYM, MEM_SYM = (int(getattr(OperandKind, k)) for k in ("REG", "MEM_REG", "SYM", "MEM_SYM"))
+
+
+def lower(program: Program, files: Sequence[str], texts: Sequence[str]) -> Image:
+    """The Image of a program that has no errors. The program is consumed: its bodies are rewritten."""
+    graph = edges(program)
+    lower_calls(program)
+    layout = place_after_stack(program, graph)
+    order = _order(program, graph)
+    return _Writer(program, layout, order, files, texts).image()
+
+
+def place_after_stack(program: Program, graph: Sequence[Sequence[int]]) -> Layout:
+    """Lower the stack, then decide all places and give the stack pointer its start."""
+    from assembler.layout import reached_bodies
+
+    reached = reached_bodies(graph)
+    recursive = {body.number for body in program.bodies if body.recursive}
+    lower_stack(program, [bool(r & recursive) for r in reached])
+    layout = place(program, graph)
+    for body in program.bodies:
+        if body.stack_start is not None:
+            end = max(layout.extents[n].frame_end for n in layout.reached[body.number])
+            entry = body.stack_start.entries[1]
+            body.stack_start.entries[1] = (*entry[:VALUE], _round(end, 16), 0)
+    return layout
+
+
+def _round(value: int, to: int) -> int:
+    return -(-value // to) * to
+
+
+def _order(program: Program, graph: Sequence[Sequence[int]]) -> list[Body]:
+    """Functions before their callers, then kernels in source order.
+
+    The machine runs the lowest instruction of a diverged warp first, so lanes inside a function return and rejoin the
+    others before those go on.
+    """
+    from assembler.flow import cycles
+
+    functions = [n for component in cycles(graph) for n in sorted(component) if not program.bodies[n].is_kernel]
+    kernels = [body for body in program.bodies if body.is_kernel]
+    return [program.bodies[n] for n in functions if program.bodies[n].defined] + kernels
+
+
+def _where(step: Step) -> tuple[int, int, int, int]:
+    """File, line, column and end column of a step; of text on several lines, what is on the first."""
+    span = step.place
+    where = span.location
+    end = where.end_col
+    if where.end_line != where.line:
+        end = len(span.source.files[where.file].line(where.line)) + 1
+    limit = (1 << 16) - 1
+    return where.file, where.line, min(where.col, limit), min(end, limit)
+
+
+class _Writer:
+    """Fills the columns and the tables beside them."""
+
+    def __init__(
+        self, program: Program, layout: Layout, order: Sequence[Body], files: Sequence[str], texts: Sequence[str]
+    ):
+        self.program, self.layout, self.order = program, layout, order
+        self.files, self.texts = list(files), list(texts)
+        self.starts: dict[int, int] = {}
+        start = 0
+        for body in order:
+            self.starts[body.number] = start
+            start += len(body.steps)
+        functions = [body for body in program.bodies if not body.is_kernel]
+        self.function_index = {body.number: i for i, body in enumerate(functions)}
+        self.kernel_index = {body.number: i for i, body in enumerate(order) if body.is_kernel}
+        first_kernel = len(order) - len(self.kernel_index)
+        self.kernel_index = {number: i - first_kernel for number, i in self.kernel_index.items()}
+        self.symbols = [v for v in program.variables if v.space not in ("param", "reg")]
+        self.symbol_index = {v.number: i for i, v in enumerate(self.symbols)}
+
+    def image(self) -> Image:
+        """The finished Image."""
+        columns, ops = self._columns()
+        bodies = self.program.bodies
+        return Image(
+            isa_digest=digest(),
+            targets=list(self.program.targets),
+            files=self.files,
+            texts=self.texts,
+            ops=ops,
+            **pack(columns),
+            kernels=[self._kernel(body) for body in bodies if body.is_kernel],
+            functions=[self._function(body) for body in bodies if not body.is_kernel],
+            symbols=[self._symbol(v) for v in self.symbols],
+            strings=list(self.program.strings),
+            host=self.program.host,
+        )
+
+    def _columns(self) -> tuple[dict[str, list[int]], list[str]]:
+        columns = empty_columns()
+        op, guard, first = columns["op"], columns["guard"], columns["first"]
+        numbers: dict[str, int] = {}
+        entries: list[Entry] = []
+        for body in self.order:
+            slots = [register.slot for register in body.registers]
+            base = self.starts[body.number]
+            resolve = self._resolver(body, slots, base)
+            for step in body.steps:
+                op.append(numbers.setdefault(step.op, len(numbers)))
+                g = step.guard
+                guard.append(0 if g == 0 else slots[g - 1] + 1 if g > 0 else -slots[-g - 1] - 1)
+                entries.extend(map(resolve, step.entries))
+                first.append(len(entries))
+            for name, column in zip(SPANS, zip(*map(_where, body.steps), strict=True), strict=False):
+                columns[name].extend(column)
+        names = ("o_kind", "o_role", "o_type", "o_group", "o_value", "o_offset")
+        for name, column in zip(names, zip(*entries, strict=True), strict=False):
+            columns[name].extend(column)
+        return columns, list(numbers)
+
+    def _resolver(self, body: Body, slots: Sequence[int], base: int):  # type: ignore[no-untyped-def]
+        labels, symbols, functions = body.labels, self.symbol_index, self.function_index
+        registers = REGISTER_KINDS | PREDICATE_KINDS
+
+        def resolve(entry: Entry) -> Entry:
+            kind, value = entry[KIND], entry[VALUE]
+            if kind in registers:
+                return (kind, entry[1], entry[2], entry[3], slots[value], entry[5])
+            if kind == LABEL:
+                return (kind, entry[1], entry[2], entry[3], base + labels[value], entry[5])
+            if kind == FUNC:
+                return (kind, entry[1], entry[2], entry[3], functions[value], entry[5])
+            if kind in (SYM, MEM_SYM) and value >= 0:
+                return (kind, entry[1], entry[2], entry[3], symbols[value], entry[5])
+            if kind in (OUTER, OUTER_MEM):
+                return (REG if kind == OUTER else MEM_REG, entry[1], entry[2], entry[3], value.slot, entry[5])
+            return entry
+
+        return resolve
+
+    def _registers(self, body: Body) -> list[RegisterName]:
+        return [RegisterName(r.name, r.type, "r" if r.bits else "p", r.slot) for r in body.registers if r.slot >= 0]
+
+    def _kernel(self, body: Body) -> Kernel:
+        reached = [self.layout.extents[n] for n in self.layout.reached[body.number]]
+        stack = DEFAULT_STACK_BYTES if body.stack_start is not None else 0
+        params = [Param(v.name, v.type, v.offset, v.size, v.align) for v in body.formals]
+        given = body.physical
+        return Kernel(
+            name=body.name,
+            entry=self.starts[body.number],
+            end=self.starts[body.number] + len(body.steps),
+            params=params,
+            param_bytes=max((p.offset + p.size for p in params), default=0),
+            nregs=given.nregs if given else max(e.end_reg for e in reached),
+            npreds=given.npreds if given else max(e.end_pred for e in reached),
+            shared_bytes=self.layout.shared_bytes[body.number],
+            local_bytes=given.frame_bytes if given else _round(max(e.frame_end for e in reached), 16) + stack,
+            registers=self._registers(body),
+            **body.limits,
+        )
+
+    def _function(self, body: Body) -> Function:
+        extent = self.layout.extents[body.number]
+        start = self.starts.get(body.number, -1)
+        frame = body.frame_bytes if body.recursive else extent.frame_end - extent.frame
+        called = sorted({self.function_index[n] for n in self._callees(body)})
+        return Function(
+            name=body.name,
+            entry=start,
+            end=start + len(body.steps) if start >= 0 else -1,
+            frame_offset=-1 if body.recursive else extent.frame,
+            frame_bytes=frame,
+            first_reg=extent.first_reg,
+            nregs=extent.end_reg - extent.first_reg,
+            first_pred=extent.first_pred,
+            npreds=extent.end_pred - extent.first_pred,
+            calls=called,
+            registers=self._registers(body),
+        )
+
+    def _callees(self, body: Body) -> set[int]:
+        return set(chain.from_iterable(s[3] for s in body.sequences))
+
+    def _symbol(self, variable: Variable) -> Symbol:
+        relocs = [
+            (at, self.symbol_index[to] if to >= 0 else -1 - self.function_index[-1 - to]) for at, to in variable.relocs
+        ]
+        return Symbol(
+            name=variable.name,
+            space="param" if variable.space == "entry" else variable.space,
+            offset=variable.offset,
+            size=variable.size,
+            align=variable.align,
+            init=variable.init,
+            relocs=relocs,
+            kernel=self.kernel_index.get(variable.body, -1),
+            function=self.function_index.get(variable.body, -1),
+            extern=variable.extern,
+            opaque=variable.opaque,
+        )

@@ -1,9 +1,9 @@
 """State of a GPU's network interface at ``g + NET_BLOCK``, and its pool of packet rows.
 
 A packet lives in one row of its sender's pool from the moment the hub accepts it until its receiver has used it;
-queues hold row indices, and the receiver reads the row in place. The network keeps 64-byte order: nobody writes a row
-that is on the wire. GPUs run on different threads, so a row is reused only three windows after its credit came back,
-when its receiver must be done with it.
+queues hold row indices, and the receiver reads the row in place. Nobody writes a row that is on the wire. GPUs run on
+different threads, so a row is reused two windows after the one in which its credit came back: its receiver, which gets
+the packet in that window or at the very start of the next, is done with it.
 """
 
 from ..jit import inline, outline
@@ -23,7 +23,7 @@ LOCAL_ARRIVALS_MAX = 1 << 15
 OUTBOX_NODES = 1 << 16
 ANSWERS = 8192
 ANSWER_WORDS = 8 + SUM_WORDS
-LIMBO_WINDOWS = 4
+LIMBO_WINDOWS = 3
 
 _n = Layout(NET_BLOCK)
 EPOCH = _n.field()
@@ -175,7 +175,7 @@ def retire_row(A, g, row):
 
 @outline
 def reclaim_rows(A, g):
-    """At the start of a window: free the rows retired three windows ago."""
+    """At the start of a window: free the rows retired two windows ago."""
     limbo = g + LIMBO + (A[g + EPOCH] + 1) % LIMBO_WINDOWS
     row = A[limbo]
     A[limbo] = 0

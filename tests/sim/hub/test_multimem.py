@@ -11,7 +11,7 @@ from sim.hub import multimem
 from sim.hub.multimem import add_object, expert_blocks
 from sim.layout import gpu_base
 from sim.net.faults import HUB_FAULTS, HubFault
-from sim.net.interface import SENT_FLITS
+from sim.net.interface import RECEIVED_FLITS, SENT_FLITS
 from sim.net.packet import Packet
 from sim.net.sums import ACC_F32
 
@@ -181,3 +181,17 @@ def test_blocks_must_be_whole_lines():
         add_object(f.A, gpu_base(0), 0, 100, 1, 1, 1, 0, [(0, 0, 1)])
     with pytest.raises(ValueError, match="bound"):
         add_object(f.A, gpu_base(0), 0, 128, 1, 2, 2, 0, [(0, 0, 1)])
+
+
+@pytest.mark.parametrize(("targets", "flits"), [(8, 91), (1, 21)])
+def test_payload_efficiency_is_that_of_the_paper(targets, flits):
+    """DySHARP section III-A: near the ideal 80 %. Eight targets: 10 flits up, 8 x 9 down, 8 acknowledgements up, one
+    down; data crosses nine links, so 72 of 91 flits are payload (79.1 %)."""
+    f = Fabric(9)
+    for gpu in range(9):
+        own = [(address(gpu, 0), address(gpu, STAGE1), ROWS)]
+        add_object(f.A, gpu_base(gpu), 0, BLOCK, TOKENS, 9, 1, address(gpu, TABLE), own)
+    f.send(8, 0, Packet.DYMM_ST, OBJECT, bytes(128), targets=list(range(targets)))
+    f.run()
+    counters = [at + kind for at in (SENT_FLITS, RECEIVED_FLITS) for kind in (Packet.DYMM_ST, Packet.ACK)]
+    assert sum(f.field(gpu, counter) for gpu in range(9) for counter in counters) == flits

@@ -10,7 +10,7 @@ from fabric import WINDOW, Fabric, address
 from isa.types import AtomOp, ValType
 from sim.hub.multimem import add_multicast
 from sim.layout import gpu_base
-from sim.net.interface import ANSWER_FRESH, BYPASSED, REDUCE_ENTRIES, REDUCED
+from sim.net.interface import ANSWER_FRESH, BYPASSED, RECEIVED_FLITS, REDUCE_ENTRIES, REDUCED, SENT_FLITS
 from sim.net.packet import Packet
 from sim.net.sums import ACC_F32
 
@@ -209,3 +209,13 @@ def test_multimem_red_adds_into_every_member():
     f.run()
     for gpu in range(3):
         assert (f.memory(gpu)[4096:4224].view(np.uint32) == 100 * gpu + 21).all()
+
+
+def test_a_load_reduce_makes_all_members_send_and_one_receive():
+    """As NVIDIA describes multimem.ld_reduce: every member transmits its data, the requester too; one line comes back."""
+    f = with_object(4, range(4))
+    for i in range(10):
+        f.send(0, 0, Packet.MM_LDRED, OBJECT + 128 * i, op=AtomOp.ADD | ValType.U32 << 8)
+    f.run()
+    assert [f.field(gpu, SENT_FLITS, Packet.MM_RESP) for gpu in range(4)] == [90] * 4
+    assert [f.field(gpu, RECEIVED_FLITS, Packet.LOAD_RESP) for gpu in range(4)] == [90, 0, 0, 0]

@@ -212,7 +212,7 @@ def test_multimem_red_adds_into_every_member():
 
 
 def test_a_load_reduce_makes_all_members_send_and_one_receive():
-    """As NVIDIA describes multimem.ld_reduce: every member transmits its data, the requester too; one line comes back."""
+    """As NVIDIA describes multimem.ld_reduce: all members transmit, the requester too; one line comes back."""
     f = with_object(4, range(4))
     for i in range(10):
         f.send(0, 0, Packet.MM_LDRED, OBJECT + 128 * i, op=AtomOp.ADD | ValType.U32 << 8)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from assembler import moves
 from assembler.entries import FUNC, LABEL, PRED, REG, EntryWriter
 from assembler.operands import Plan, Spec, plan, shape
-from assembler.program import READ, ROLE, TYPE, VALUE, WRITE, Body, Call, Entry, Register, Step, Variable
+from assembler.program import GROUP, READ, ROLE, TYPE, VALUE, WRITE, Body, Call, Entry, Register, Step, Variable
 from assembler.scope import LabelName, Scope
 from assembler.source import Span
 from assembler.syntax import (
@@ -26,7 +27,7 @@ from assembler.syntax import (
     Var,
 )
 from isa.instr import IsaError, Kind
-from isa.types import BY_CODE, TYPES
+from isa.types import TYPES, Type
 
 if TYPE_CHECKING:
     from assembler.check import ModuleChecker
@@ -126,7 +127,7 @@ class BodyChecker:
         if found.inverted:
             self._invert(step, found)
         if op.instr.mnemonic == "cvt":
-            self._convert(step)
+            self._convert(step, {spec.group: spec.type for specs in found.specs for spec in specs})
         else:
             self.body.steps.append(step)
 
@@ -210,17 +211,16 @@ class BodyChecker:
 
     # -- conversions and inversions that take a step of their own
 
-    def _convert(self, step: Step) -> None:
+    def _convert(self, step: Step, types: Mapping[int, Type | None]) -> None:
         """Append a `cvt`; registers wider than its types are narrowed before and extended after."""
         steps, place, guard = self.body.steps, step.place, step.guard
-        to, *_ = types = [BY_CODE[moves.code(name)] for name in step.op.partition(";")[0].split(".") if name in TYPES]
         after: list[Step] = []
         for i, entry in enumerate(step.entries):
             if entry[0] != REG:
                 continue
-            kind = types[0] if entry[ROLE] == WRITE else types[-1]
+            kind = types[entry[GROUP]]
             bits = self.body.registers[entry[VALUE]].bits
-            if bits <= kind.bits:
+            if kind is None or bits <= kind.bits:
                 continue
             sign = "s" if kind.cls == "s" else "u"
             if entry[ROLE] == READ:
@@ -237,7 +237,7 @@ class BodyChecker:
                 source = moves.register(self.body, word, READ, f"{sign}{kind.bits}")
                 after.append(moves.copy(entry, bits, source, kind.bits, sign == "s", place, guard))
             else:
-                step.entries[i] = (*entry[:TYPE], to.code, *entry[3:])
+                step.entries[i] = (*entry[:TYPE], kind.code, *entry[3:])
         steps.append(step)
         steps.extend(after)
 

@@ -146,7 +146,7 @@ class _Rewrite:
         body, moved = self.body, []
         for formal in body.formals if body.steps else ():
             if formal.abi is not formal.home and formal.abi is not None:
-                self._fill(formal, moves.register(None, formal.abi, READ, formal.abi.type), body.place, 0)
+                self._fill(formal, moves.register(body, formal.abi, READ, formal.abi.type), body.place, 0)
         for index, step in enumerate(body.steps):
             moved.append(len(self.new))
             if index in body.calls:
@@ -163,7 +163,7 @@ class _Rewrite:
             for result in self.body.results:
                 if result.abi is not result.home and result.abi is not None:
                     self._fetch(
-                        moves.register(None, result.abi, WRITE, result.abi.type), result, step.place, step.guard
+                        moves.register(self.body, result.abi, WRITE, result.abi.type), result, step.place, step.guard
                     )
         for entry in step.entries:
             if entry[KIND] == MEM_SYM and entry[VALUE] >= 0:

@@ -250,8 +250,9 @@ class ModuleChecker:
             ("arguments", call.arguments, callee.formals),
         ):
             if len(passed) != len(wanted):
-                self.problems.error("argument-count", f"`{callee.name}` has {len(wanted)} {what}, the call {len(passed)}", place,
-                                    "", "", ((callee.place, f"`{callee.name}` is declared"),))  # fmt: skip
+                message = f"`{callee.name}` has {len(wanted)} {what}, the call {len(passed)}"
+                notes = ((callee.place, f"`{callee.name}` is declared"),)
+                self.problems.error("argument-count", message, place, notes=notes)
                 continue
             for i, ((item, span), formal) in enumerate(zip(passed, wanted, strict=True)):
                 if isinstance(item, Variable):
@@ -263,8 +264,8 @@ class ModuleChecker:
                 else:
                     size = BY_CODE[item[TYPE]].bytes
                 if size != formal.size:
-                    self.problems.error("argument-size", f"`{formal.name}` of `{callee.name}` has {formal.size} bytes, not {size}",
-                                        span)  # fmt: skip
+                    message = f"`{formal.name}` of `{callee.name}` has {formal.size} bytes, not {size}"
+                    self.problems.error("argument-size", message, span)
 
 
 def _physical(items: tuple[Statement, ...]) -> Physical | None:

@@ -1,5 +1,8 @@
-"""Image to text. Assembling the text gives the same columns again: registers are named by their physical slots, and a
-`.pragma "simasm.physical …"` in every body says so and gives the resources. The host program is not part of the text."""
+"""Image to text. Assembling the text gives the same columns again.
+
+Registers are named by their physical slots; a `.pragma "simasm.physical …"` in every body says so and gives the
+resources. The host program is not part of the text.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operands to entries: registers, constants, symbols, special registers, vectors and addresses, checked against a Spec."""
+"""Operands to entries: registers, constants, symbols, special registers, vectors and addresses, each checked."""
 
 from __future__ import annotations
 
@@ -31,21 +31,20 @@ class EntryWriter:
 
     def value(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
         """A register, or what may stand for one when it is read."""
-        kind = type(operand)
-        if kind is Name:
+        if isinstance(operand, Name):
             thing = self.scope.names.get(operand.name) or self.scope.find(operand.name)
-            if type(thing) is Register:
+            if isinstance(thing, Register):
                 self._fit(operand, thing, spec, entries, REG if thing.bits else PRED)
             else:
                 self._named(operand, thing, spec, found, entries)
-        elif kind is Number:
+        elif isinstance(operand, Number):
             self._constant(operand, spec, found, entries)
-        elif kind is Not:
+        elif isinstance(operand, Not):
             predicate = self.register(operand.name, "predicate register")
             if predicate is not None:
                 plain = spec.wanted.negated == "must" or found.inverted
                 self._fit(operand.name, predicate, spec, entries, PRED if plain else NPRED)
-        elif kind is Sink:
+        elif isinstance(operand, Sink):
             self._sink(operand, spec, found, entries)
         else:
             self._symbol_expression(operand, spec, found, entries)
@@ -64,8 +63,8 @@ class EntryWriter:
         assert spec.type is not None
         what = "a predicate" if spec.type.cls == "pred" else f"a .{spec.type.name} register"
         have = "a predicate" if not register.bits else f".{register.type}"
-        self.problems.error("type-mismatch", f"`{name.name}` is {have}, operand `{spec.wanted.name}` wants {what}", name.span,
-                            f"expected {what}")  # fmt: skip
+        message = f"`{name.name}` is {have}, operand `{spec.wanted.name}` wants {what}"
+        self.problems.error("type-mismatch", message, name.span, f"expected {what}")
 
     def register(self, name: Name, what: str = "register") -> Register | None:
         thing = self.scope.find(name.name)
@@ -105,8 +104,9 @@ class EntryWriter:
         wanted = spec.type
         assert wanted is not None
         if found.op.instr.mnemonic not in ("mov", "cvta", "mapa") or wanted.cls in ("f", "pred") or wanted.bits < 32:
-            self.problems.error("not-a-register", f"operand `{spec.wanted.name}` of `{found.op.text}` must be a register or a "
-                                "constant", name.span, help=f"put the address into a register: `mov.u64 …, {name.name}`")  # fmt: skip
+            message = f"operand `{spec.wanted.name}` of `{found.op.text}` must be a register or a constant"
+            help = f"put the address into a register: `mov.u64 …, {name.name}`"
+            self.problems.error("not-a-register", message, name.span, help=help)
         elif isinstance(thing, Variable) and thing.space != "reg":
             entries.append((SYM, READ, spec.code, spec.group, thing.number, offset))
         elif isinstance(thing, Body) and not thing.is_kernel:
@@ -162,9 +162,8 @@ class EntryWriter:
             if isinstance(thing, VectorRegister):
                 items = tuple(Name(register.name, operand.span) for register in thing.elements)
         if len(items) != spec.wanted.count:
-            count = spec.wanted.count
-            self.problems.error("vector-size", f"operand `{spec.wanted.name}` of `{found.op.text}` has {count} elements",
-                                operand.span, f"{len(items)} here")  # fmt: skip
+            message = f"operand `{spec.wanted.name}` of `{found.op.text}` has {spec.wanted.count} elements"
+            self.problems.error("vector-size", message, operand.span, f"{len(items)} here")
             return
         for item in items:
             if type(item) is Sink:
@@ -176,8 +175,8 @@ class EntryWriter:
         self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry], immediates: dict[str, int]
     ) -> None:
         if type(operand) is not Number or operand.kind != "int":
-            self.problems.error("not-a-constant", f"operand `{spec.wanted.name}` of `{found.op.text}` must be a constant",
-                                operand.span)  # fmt: skip
+            message = f"operand `{spec.wanted.name}` of `{found.op.text}` must be a constant"
+            self.problems.error("not-a-constant", message, operand.span)
         elif found.immediates:
             assert spec.type is not None
             immediates[spec.wanted.name] = operand.value % (1 << spec.type.bits)
@@ -204,8 +203,8 @@ class EntryWriter:
 
     def _address_register(self, name: Name, register: Register, offset: int, spec: Spec, entries: list[Entry]) -> None:
         if register.bits not in (32, 64) or TYPES[register.type].cls == "f":
-            self.problems.error("type-mismatch", f"`{name.name}` is .{register.type}, an address is 32 or 64 integer bits",
-                                name.span)  # fmt: skip
+            message = f"`{name.name}` is .{register.type}, an address is 32 or 64 integer bits"
+            self.problems.error("type-mismatch", message, name.span)
             return
         entries.append((MEM_REG, READ, B64 if register.bits == 64 else B32, spec.group, register.number, offset))
 
@@ -217,8 +216,8 @@ class EntryWriter:
         )
         have = "param" if variable.space == "entry" else variable.space
         if (want and want != have) or have == "reg":
-            self.problems.error("space-mismatch", f"`{name.name}` is in .{have}, `{found.op.text}` accesses .{want}", name.span,
-                                f"a .{have} variable")  # fmt: skip
+            message = f"`{name.name}` is in .{have}, `{found.op.text}` accesses .{want}"
+            self.problems.error("space-mismatch", message, name.span, f"a .{have} variable")
         elif variable.space == "entry" and want == "param":
             if found.kind == Kind.ST:
                 self.problems.error("read-only", f"kernel parameter `{name.name}` cannot be written", name.span)

@@ -135,8 +135,9 @@ def _place_body(program: Program, body: Body, extent: Extent) -> Extent:
     given = body.physical
     local = [] if body.recursive else [v for v in program.variables if v.body == body.number and v.space == "local"]
     if given is not None:
-        extent = Extent(given.first_reg, given.first_reg + given.nregs, given.first_pred, given.first_pred + given.npreds,
-                        given.frame_offset)  # fmt: skip
+        regs = given.first_reg, given.first_reg + given.nregs
+        preds = given.first_pred, given.first_pred + given.npreds
+        extent = Extent(*regs, *preds, given.frame_offset)
     if local:
         align = max(v.align for v in local)
         extent.frame = -(-extent.frame // align) * align

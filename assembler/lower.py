@@ -13,6 +13,7 @@ from assembler.program import (
     OUTER_MEM,
     PREDICATE_KINDS,
     REGISTER_KINDS,
+    ROLE,
     VALUE,
     Body,
     Entry,
@@ -33,6 +34,8 @@ def lower(program: Program, files: Sequence[str], texts: Sequence[str]) -> Image
     graph = edges(program)
     lower_calls(program)
     layout = place_after_stack(program, graph)
+    for body in program.bodies:
+        _drop_idle_moves(body)
     order = _order(program, graph)
     return _Writer(program, layout, order, files, texts).image()
 
@@ -51,6 +54,28 @@ def place_after_stack(program: Program, graph: Sequence[Sequence[int]]) -> Layou
             entry = body.stack_start.entries[1]
             body.stack_start.entries[1] = (*entry[:VALUE], _round(end, 16), 0)
     return layout
+
+
+def _drop_idle_moves(body: Body) -> None:
+    """Remove added moves of a register to the same place."""
+    if not any(step.added for step in body.steps):
+        return
+    kept, moved = list[Step](), []
+    for step in body.steps:
+        moved.append(len(kept))
+        if not (step.added and step.op.startswith("mov.") and _same_place(body, *step.entries)):
+            kept.append(step)
+    moved.append(len(kept))
+    body.labels = [moved[at] for at in body.labels]
+    body.steps = kept
+
+
+def _same_place(body: Body, target: Entry, source: Entry) -> bool:
+    places = [
+        body.registers[e[VALUE]].slot if e[KIND] == REG else e[VALUE].slot if e[KIND] == OUTER else -1 - e[ROLE]
+        for e in (target, source)
+    ]
+    return places[0] == places[1]
 
 
 def _round(value: int, to: int) -> int:
@@ -81,6 +106,20 @@ def _where(step: Step) -> tuple[int, int, int, int]:
     return where.file, where.line, min(where.col, limit), min(end, limit)
 
 
+def _unique_names(variables: Sequence[Variable]) -> dict[int, str]:
+    """Names by variable number; those of inner scopes get a suffix where one body has the same name twice."""
+    names: dict[int, str] = {}
+    taken: set[tuple[int, str]] = set()
+    for variable in variables:
+        name, count = variable.name, 0
+        while (variable.body, name) in taken:
+            count += 1
+            name = f"{variable.name}${count}"
+        taken.add((variable.body, name))
+        names[variable.number] = name
+    return names
+
+
 class _Writer:
     """Fills the columns and the tables beside them."""
 
@@ -99,8 +138,16 @@ class _Writer:
         self.kernel_index = {body.number: i for i, body in enumerate(order) if body.is_kernel}
         first_kernel = len(order) - len(self.kernel_index)
         self.kernel_index = {number: i - first_kernel for number, i in self.kernel_index.items()}
-        self.symbols = [v for v in program.variables if v.space not in ("param", "reg")]
+        named = [v for v in program.variables if v.space not in ("param", "reg")]
+        self.symbols = sorted(named, key=self._owner)  # the order in which a text declares them
         self.symbol_index = {v.number: i for i, v in enumerate(self.symbols)}
+        self.names = _unique_names(self.symbols)
+
+    def _owner(self, variable: Variable) -> tuple[int, int]:
+        """Module variables first, then those of each function, then of each kernel."""
+        if variable.body in self.function_index:
+            return 1, self.function_index[variable.body]
+        return (2, self.kernel_index[variable.body]) if variable.body in self.kernel_index else (0, 0)
 
     def image(self) -> Image:
         """The finished Image."""
@@ -145,6 +192,9 @@ class _Writer:
     def _resolver(self, body: Body, slots: Sequence[int], base: int):  # type: ignore[no-untyped-def]
         labels, symbols, functions = body.labels, self.symbol_index, self.function_index
         registers = REGISTER_KINDS | PREDICATE_KINDS
+        foreign = {  # parameters in a callee's frame have no name here
+            v.number: v.offset for v in self.program.variables if v.space == "local" and v.body not in (-1, body.number)
+        }
 
         def resolve(entry: Entry) -> Entry:
             kind, value = entry[KIND], entry[VALUE]
@@ -154,6 +204,8 @@ class _Writer:
                 return (kind, entry[1], entry[2], entry[3], base + labels[value], entry[5])
             if kind == FUNC:
                 return (kind, entry[1], entry[2], entry[3], functions[value], entry[5])
+            if kind == MEM_SYM and value in foreign:
+                return (kind, entry[1], entry[2], entry[3], -1, foreign[value] + entry[5])
             if kind in (SYM, MEM_SYM) and value >= 0:
                 return (kind, entry[1], entry[2], entry[3], symbols[value], entry[5])
             if kind in (OUTER, OUTER_MEM):
@@ -211,7 +263,7 @@ class _Writer:
             (at, self.symbol_index[to] if to >= 0 else -1 - self.function_index[-1 - to]) for at, to in variable.relocs
         ]
         return Symbol(
-            name=variable.name,
+            name=self.names[variable.number],
             space="param" if variable.space == "entry" else variable.space,
             offset=variable.offset,
             size=variable.size,

@@ -25,7 +25,7 @@ def step(opcode: str, entries: list[Entry], place: Place, guard: int = 0, early:
     """A step of `opcode`; its entries' groups are their positions."""
     name, kind = _canonical(opcode)
     placed = [(k, role, t, i, value, offset) for i, (k, role, t, _, value, offset) in enumerate(entries)]
-    return Step(name, kind, guard, placed, place, early)
+    return Step(name, kind, guard, placed, place, early, added=True)
 
 
 def register(body: Body | None, target: Register, role: int, type_name: str) -> Entry:

@@ -1,7 +1,7 @@
 """What an opcode with operands of some shapes wants, and whether registers and constants fit a type.
 
-The rules are PTX's (ISA 9.0, 9.4): sizes must agree; untyped bits go with everything, signed with unsigned, a float only
-with the same float. Loads, stores and conversions also take registers wider than their type.
+The rules are PTX's (ISA 9.0, 9.4): sizes must agree; untyped bits go with everything, signed with unsigned, a
+float only with the same float. Loads, stores and conversions also take registers wider than their type.
 """
 
 from __future__ import annotations

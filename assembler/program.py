@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, TypeAlias
 
-from assembler.source import Span as Place
+from assembler.source import Span
 from isa.image import OperandKind, Role
 
-Entry = tuple[int, int, int, int, Any, int]
-"""One operand entry: kind, role, type code, group, value, offset, in the meaning of Image columns, except that REG, PRED,
-NPRED and MEM_REG hold a virtual register's number, LABEL a label's number in its body, SYM and MEM_SYM a variable's
-number; and the kinds below, which never reach an Image."""
+Entry: TypeAlias = tuple[int, int, int, int, Any, int]
+"""One operand entry: kind, role, type code, group, value, offset, in the meaning of Image columns, except that REG,
+PRED, NPRED and MEM_REG hold a virtual register's number, LABEL a label's number in its body, SYM and MEM_SYM a
+variable's number; and the kinds below, which never reach an Image."""
 
-KIND, ROLE, TYPE, GROUP, VALUE, OFFSET = range(6)
+Place: TypeAlias = Span
+"""Where something stands in the source."""
+
+KIND: Final = 0
+ROLE: Final = 1
+TYPE: Final = 2
+GROUP: Final = 3
+VALUE: Final = 4
+OFFSET: Final = 5
 
 OUTER = 64
 """Entry kind: a register that is not of this body (a callee's parameter, the stack pointer); value = the Register."""
@@ -56,14 +64,15 @@ class Step:
     entries: list[Entry]
     place: Place
     early: bool = False  # results must not overlap sources
+    added: bool = False  # not in the source: may go if it does nothing
 
 
 @dataclass(slots=True, eq=False)
 class Variable:
     """A symbol before layout; `number` is its index among the program's variables, `body` its body or -1 (module).
 
-    `home`: the register that holds a `.param` variable or `.reg` parameter instead of memory. `abi`: the register through
-    which callers pass a parameter or result, None if they use its memory.
+    `home`: the register that holds a `.param` variable or `.reg` parameter instead of memory. `abi`: the register
+    through which callers pass a parameter or result, None if they use its memory.
     """
 
     name: str

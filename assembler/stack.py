@@ -81,8 +81,10 @@ class _Frame:
             before.setdefault(at, []).append(down)
             after[at] = [up, *(s for r in live for s in self._restore(r, place))]
         body.frame_bytes = -(-self.bytes // 16) * 16
+        if body.frame_bytes == 0:
+            before, after = {}, {}
         for step in adjust:
-            step.entries[2] = moves.constant(body.frame_bytes, "u32")[:3] + (2, body.frame_bytes, 0)
+            step.entries[2] = (*step.entries[2][:VALUE], body.frame_bytes, 0)
         self._insert(before, after)
 
     def _live_after(self, at: int) -> list[int]:

@@ -104,10 +104,8 @@ class Initialiser:
 
     def _number(self, item: Number) -> int:
         kind = self.element
-        if kind.name in ("f32", "f64"):
-            bits = float_bits(item, kind)
-        else:
-            bits = item.value if item.kind == "int" else None
+        whole = item.value if item.kind == "int" else None
+        bits = float_bits(item, kind) if kind.name in ("f32", "f64") else whole
         if bits is None:
             self.report("bad-init", f"not a constant of type .{kind.name}", item.span)
             return 0

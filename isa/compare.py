@@ -158,18 +158,20 @@ def _setp(syntax: str, slots: dict[str, tuple[str, ...]], form: str, lane: Any, 
 
 
 def _setp_rows() -> list[Instr]:
-    more, packed = {**_SETP, "bool": BOOL}, {"cmp": (*ORDERED, *UNORDERED), "type": PACKED}
+    more = {**_SETP, "bool": BOOL}
+    pairs = {"cmp": _ALL, "type": (*INT, *RAW, "f32", "f64")}
+    more_pairs, packed = {**pairs, "bool": BOOL}, {"cmp": (*ORDERED, *UNORDERED), "type": PACKED}
     one = "p = a cmp b"
     two = "p = a cmp b; q = not (a cmp b)"
     third = ", each combined with c"
     pair = "p, q = compare of the low and of the high halves"
     return [
         _setp("setp.cmp{.ftz}.type p, a, b", _SETP, "", setp, one),
-        _setp("setp.cmp{.ftz}.type p|q, a, b", _SETP, "both", setp_both, two),
+        _setp("setp.cmp{.ftz}.type p|q, a, b", pairs, "both", setp_both, two),
         _setp("setp.cmp.bool{.ftz}.type p, a, b, c", more, "", setp_bool, one + third),
         _setp("setp.cmp.bool{.ftz}.type p, a, b, !c", more, "not", setp_bool_not, one + third + " inverted"),
-        _setp("setp.cmp.bool{.ftz}.type p|q, a, b, c", more, "both", setp_bool_both, two + third),
-        _setp("setp.cmp.bool{.ftz}.type p|q, a, b, !c", more, "both_not", setp_bool_both_not,
+        _setp("setp.cmp.bool{.ftz}.type p|q, a, b, c", more_pairs, "both", setp_bool_both, two + third),
+        _setp("setp.cmp.bool{.ftz}.type p|q, a, b, !c", more_pairs, "both_not", setp_bool_both_not,
               two + third + " inverted"),
         _setp("setp.cmp{.ftz}.type p|q, a, b", packed, "", setp_packed, pair),
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, c", {**packed, "bool": BOOL}, "", setp_packed_bool, pair + third),

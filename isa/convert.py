@@ -255,8 +255,16 @@ def pack8(op: Op, a: V, b: V, c: V) -> V:
 
 
 # ---------------------------------------------------------------------------------------------------- rows
-def _ints_differ(mods: Mapping[str, str]) -> str | None:
-    return None
+def _clamping_is_needed(mods: Mapping[str, str]) -> str | None:
+    (low, high), (below, above) = limits(mods["dtype"]), limits(mods["atype"])
+    return f".{mods['dtype']} holds every .{mods['atype']}: no .sat" if low <= below and above <= high else None
+
+
+def _int_float_rules(mods: Mapping[str, str]) -> str | None:
+    """Conversions between integers and floats."""
+    if "ftz" in mods and mods["atype"] != "f32":
+        return ".ftz is for .f32 values"
+    return ".sat is not for .bf16" if "sat" in mods and "bf16" in (mods["dtype"], mods["atype"]) else None
 
 
 def _float_rules(mods: Mapping[str, str]) -> str | None:
@@ -264,6 +272,12 @@ def _float_rules(mods: Mapping[str, str]) -> str | None:
     d, a, rnd = mods["dtype"], mods["atype"], mods.get("rnd")
     if "ftz" in mods and "f32" not in (d, a):
         return ".ftz is for conversions with .f32"
+    if "relu" in mods and (a != "f32" or d not in ("f16", "bf16") or rnd not in ("rn", "rz")):
+        return ".relu is for .f32 rounded (.rn, .rz) to .f16 or .bf16"
+    if "sat" in mods and "bf16" in (d, a):
+        return ".sat is not for .bf16"
+    if {"relu", "ftz"} <= set(mods):
+        return ".relu and .ftz exclude each other"
     if d == a:
         return f".{rnd} is not for conversions within .{d}" if rnd in FRND else None
     if rnd in IRND:
@@ -273,8 +287,6 @@ def _float_rules(mods: Mapping[str, str]) -> str | None:
         return "a rounding modifier (.rn, .rz, .rm, .rp) is needed"
     if _WIDTH[d] > _WIDTH[a] and rnd is not None:
         return "this conversion is exact: no rounding modifier"
-    if "relu" in mods and d not in ("f16", "bf16"):
-        return ".relu is for .f16 and .bf16 results"
     return ".sat and .relu exclude each other" if {"relu", "sat"} <= set(mods) else None
 
 
@@ -302,10 +314,12 @@ def _by_width(syntax: str, d: tuple[str, ...], a: tuple[str, ...], rnd: tuple[st
 _SAT = "; .sat: clamped to [0, 1]"
 ROWS = (
     *_by_width("cvt.dtype.atype d, a", INTS, INTS, (), "d = a, cut or extended", int_to_int),
-    *_by_width("cvt.sat.dtype.atype d, a", INTS, INTS, (), "d = a, clamped to the range of d", int_saturated),
+    *_by_width("cvt.sat.dtype.atype d, a", INTS, INTS, (), "d = a, clamped to the range of d", int_saturated,
+               _clamping_is_needed),
     *_by_width("cvt.rnd{.ftz}{.sat}.dtype.atype d, a", INTS, FLOATS, IRND, "d = a rounded to an integer and clamped",
-               float_to_int, lambda m: ".ftz is for .f32 values" if "ftz" in m and m["atype"] != "f32" else None),
-    *_by_width("cvt.rnd{.sat}.dtype.atype d, a", FLOATS, INTS, FRND, "d = a rounded" + _SAT, int_to_float),
+               float_to_int, _int_float_rules),
+    *_by_width("cvt.rnd{.sat}.dtype.atype d, a", FLOATS, INTS, FRND, "d = a rounded" + _SAT, int_to_float,
+               _int_float_rules),
     *_by_width("cvt{.rnd}{.ftz}{.sat}{.relu}.dtype.atype d, a", FLOATS, FLOATS, (*FRND, *IRND),
                "d = a in another format, or rounded to an integral value" + _SAT, float_to_float, _float_rules),
     _row("cvt.rnd.satfinite{.relu}.dtype.atype d, a", {"rnd": ("rn", "rz"), "dtype": ("f16", "bf16"),
@@ -315,7 +329,7 @@ ROWS = (
          "atype": ("f32",)}, "d = {a high, b low} rounded", to_packed),
     _row("cvt.rnd{.satfinite}.dtype.atype d, a", {"rnd": ("rna",), "dtype": ("tf32",), "atype": ("f32",)},
          "d = a rounded to 10 bits of mantissa", to_tf32, types={"d": "b32"}),
-    _row("cvt.rnd{.satfinite}{.relu}.dtype.atype d, a", {"rnd": ("rn", "rz"), "dtype": ("tf32",), "atype": ("f32",)},
+    _row("cvt.rnd{.relu}.dtype.atype d, a", {"rnd": ("rn", "rz"), "dtype": ("tf32",), "atype": ("f32",)},
          "d = a rounded to 10 bits of mantissa", to_tf32, types={"d": "b32"}),
     _row("cvt.rn.satfinite{.relu}.dtype.atype d, a, b", {"dtype": ("e4m3x2", "e5m2x2"), "atype": ("f32",)},
          "d = {a high, b low} as 8-bit floats", floats_to_fp8, types={"d": "b16"}),
@@ -323,8 +337,8 @@ ROWS = (
          "d = both halves as 8-bit floats", halves_to_fp8, types={"d": "b16"}),
     _row("cvt.rn{.relu}.dtype.atype d, a", {"dtype": ("f16x2",), "atype": ("e4m3x2", "e5m2x2")},
          "d = two 8-bit floats as halves", fp8_to_halves, types={"a": "b16"}),
-    _row("cvt.pack.sat.ctype.atype d, a, b", {"ctype": ("u16", "s16"), "atype": ("s32", "u32")},
+    _row("cvt.pack.sat.ctype.atype d, a, b", {"ctype": ("u16", "s16"), "atype": ("s32",)},
          "d = {a high, b low}, each clamped", pack16, section="22", types={"d": "b32"}),
-    _row("cvt.pack.sat.ctype.atype.b32 d, a, b, c", {"ctype": ("u8", "s8"), "atype": ("s32", "u32")},
+    _row("cvt.pack.sat.ctype.atype.b32 d, a, b, c", {"ctype": ("u8", "s8"), "atype": ("s32",)},
          "d = {low half of c, a, b}: a and b clamped to bytes", pack8, section="22", types={"d": "b32", "c": "b32"}),
 )  # fmt: skip

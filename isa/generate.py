@@ -16,8 +16,8 @@ Made from the table by `python -m isa.generate`: do not edit.
 
 `{.x}` is optional, a slot `.x` takes one of the modifiers listed for it; modifiers may come in any order.
 `.shared::cta`, `.param::entry` and `.param::func` read as `.shared` and `.param`. `d e f p q` are written, `[a]` is an
-address, `{, c}` may be left out, `{!}c` may be negated, `p|q` are two results. Where two rows read the same, the operands
-decide.
+address, `{, c}` may be left out, `{!}c` may be negated, `p|q` are two results. Where two rows read the same, the
+operands decide.
 """
 FORMS = {
     "mem": "address", "imm": "constant", "label": "label", "targets": "list of labels", "func": "function or address",

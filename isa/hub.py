@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .instr import Instr, Kind, Op
-from .memory import LOAD, VALUES, VEC, _atomics, _load_slots, load_is_defined, width
+from .memory import VALUES, VEC, atomics, load_row, width
 from .multimem import OPS, TYPES
 
 V = Any
@@ -61,8 +61,7 @@ ROWS = (
           "dst = values at maddr of the count experts whose u32 numbers are at targets, reduced in the switch",
           _DYSHARP, vector={"dst": "vec"}, operand_types=_TARGETS, check=dysharp_is_defined, writes=("dst",),
           target="dymultimem"),
-    Instr(LOAD.replace("{.space}", "{.space}.cais"), _load_slots(), Kind.LD, "lsu",
-          "d = memory[a]; the switch may answer it together with those of other GPUs", _CAIS, vector={"d": "vec"},
-          operand_types={"policy": "b64"}, needs={"policy": "hint"}, check=load_is_defined, target="cais"),
-    *_atomics("cais"),
+    load_row(".cais", "d = memory[a]; the switch may answer it together with those of other GPUs", source=_CAIS,
+             target="cais"),
+    *atomics("cais"),
 )  # fmt: skip

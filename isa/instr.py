@@ -260,7 +260,8 @@ class Op:
         type_ = (
             "" if form in ("label", "targets", "func", "args", "proto") else self.instr.operand_type(t.name, self.mods)
         )
-        return Operand(t.name, t.role, type_, form, count, t.optional, t.negated, t.paired)
+        optional = t.optional and t.name not in self.instr.needs
+        return Operand(t.name, t.role, type_, form, count, optional, t.negated, t.paired)
 
     def lane_types(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Lane-algebra types of the destinations and of the sources of the lane function, vectors flattened."""

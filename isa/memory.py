@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from .instr import Instr, Kind
 
-Mods = Mapping[str, str]
 VALUES = ("b8", "b16", "b32", "b64", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f32", "f64")
 SPACES = ("global", "shared", "shared::cluster", "local", "param", "const")
 SCOPE = ("cta", "cluster", "gpu", "sys")
-VEC = ("v2", "v4", "v8")
+VEC = ("v2", "v4")
 L1 = tuple(f"L1::{p}" for p in ("evict_normal", "evict_unchanged", "evict_first", "evict_last", "no_allocate"))
 L2 = tuple(f"L2::{p}" for p in ("evict_normal", "evict_first", "evict_last"))
 HINT, PREFETCH = ("L2::cache_hint",), ("L2::64B", "L2::128B", "L2::256B")
@@ -29,45 +29,59 @@ def width(mods: Mapping[str, str]) -> int:
 
 def access_is_defined(mods: Mapping[str, str]) -> str | None:
     """Scopes, vector widths, cache operators and spaces that go together."""
-    sem, scope = mods.get("sem"), mods.get("scope")
-    if sem in ("relaxed", "acquire", "release") and not scope:
+    sem, scope, space = mods.get("sem"), mods.get("scope"), mods.get("space", "global")
+    ordered, hints = sem in ("relaxed", "acquire", "release"), set(mods) & {"level1", "hint", "prefetch"}
+    if ordered and not scope:
         return f".{sem} needs a scope (.cta, .cluster, .gpu, .sys)"
-    if scope and sem not in ("relaxed", "acquire", "release"):
+    if scope and not ordered:
         return f".{scope} needs .relaxed, .acquire or .release"
-    if width(mods) > (32 if mods.get("space", "global") == "global" else 16) or (
-        mods.get("vec") == "v8" and width(mods) < 32
-    ):
-        return "a vector is at most 16 bytes wide (32 in global memory, .v8 of 32-bit elements)"
-    if "cop" in mods and (sem not in (None, "weak") or set(mods) & {"level1", "level2", "hint", "prefetch"}):
+    if (ordered or sem == "volatile") and space in ("local", "param", "const"):
+        return f".{sem} is not for .{space}"
+    if width(mods) > 16 or mods.get("vec") == "v8":
+        return "vectors of 32 bytes need a later GPU; here they are at most .v4 and 16 bytes wide"
+    if "cop" in mods and (sem not in (None, "weak") or hints):
         return f".{mods['cop']} goes with neither another ordering than .weak nor cache hints"
-    if mods.get("space") in ("local", "param", "const") and sem in ("acquire", "release"):
-        return f".{sem} is not for .{mods['space']}"
-    return None
+    if hints and space != "global":
+        return "cache hints are for .global"
+    return ".volatile takes no cache hints" if sem == "volatile" and hints - {"prefetch"} else None
 
 
-def load_is_defined(mods: Mapping[str, str]) -> str | None:
-    if "nc" in mods and mods.get("space", "global") != "global":
-        return ".nc is for .global"
-    if "mmio" in mods and (mods.get("sem"), mods.get("scope")) != ("relaxed", "sys"):
-        return ".mmio needs .relaxed.sys"
-    return access_is_defined(mods)
+_HINTS = {"level1": L1, "hint": HINT, "prefetch": PREFETCH}
+_DATA = {"vec": VEC, "type": VALUES}
+_LOAD_COP, _STORE_COP = ("ca", "cg", "cs", "lu", "cv"), ("wb", "cg", "cs", "wt")
+_PTX_LOAD, _PTX_STORE = "PTX ISA 9.0, 9.7.9.8", "PTX ISA 9.0, 9.7.9.11"
 
 
-def store_is_defined(mods: Mapping[str, str]) -> str | None:
-    if "mmio" in mods and (mods.get("sem"), mods.get("scope")) != ("relaxed", "sys"):
-        return ".mmio needs .relaxed.sys"
-    return access_is_defined(mods)
+def load_row(switch: str = "", meaning: str = "", **more: Any) -> Instr:
+    """ld, or with `switch` one of its variants that may be merged on the way."""
+    modifiers = "{.cop}{.level1}{.hint}{.prefetch}{.vec}.type"
+    syntax = f"ld{{.sem}}{{.scope}}{{.space}}{switch}{modifiers} d, [a]{{, policy}}"
+    slots = {"sem": LOAD_ORDER, "scope": SCOPE, "space": SPACES, "cop": _LOAD_COP, **_HINTS, **_DATA}
+    text = meaning or "d = memory[a]; narrow values are extended to the register by their sign"
+    return Instr(syntax, slots, Kind.LD, "lsu", text, more.pop("source", _PTX_LOAD), vector={"d": "vec"},
+                 operand_types=_POLICY, needs=_NEEDS, check=access_is_defined, **more)  # fmt: skip
 
 
-def _load_slots() -> dict[str, tuple[str, ...]]:
-    return {"sem": LOAD_ORDER, "scope": SCOPE, "space": SPACES, "cop": ("ca", "cg", "cs", "lu", "cv"), "level1": L1,
-            "level2": L2, "hint": HINT, "prefetch": PREFETCH, "vec": VEC, "type": VALUES}  # fmt: skip
+def _loads_and_stores() -> list[Instr]:
+    memory: dict[str, Any] = {"operand_types": _POLICY, "needs": _NEEDS, "check": access_is_defined}
+    store = {"sem": STORE_ORDER, "scope": SCOPE, "space": SPACES[:5], "cop": _STORE_COP, "level1": L1, "hint": HINT}
+    constant = "d = memory[a], which nothing writes while the kernel runs"
+    device = "memory[a] of a device: exactly this access is made"
+    scalar = {"space": ("global",), "type": VALUES}
+    return [
+        load_row(),
+        Instr("ld.space.nc{.cop}{.level1}{.hint}{.prefetch}{.vec}.type d, [a]{, policy}",
+              {"space": ("global",), "cop": _LOAD_COP[:3], **_HINTS, **_DATA}, Kind.LD, "lsu", constant,
+              "PTX ISA 9.0, 9.7.9.9", vector={"d": "vec"}, **memory),
+        Instr("ld.mmio.relaxed.sys{.space}.type d, [a]", scalar, Kind.LD, "lsu", "d = " + device, _PTX_LOAD),
+        Instr("ldu{.space}{.vec}.type d, [a]", {"space": ("global",), **_DATA}, Kind.LD, "lsu",
+              "d = memory[a], the same address in all lanes", "PTX ISA 9.0, 9.7.9.10", vector={"d": "vec"},
+              check=access_is_defined),
+        Instr("st{.sem}{.scope}{.space}{.cop}{.level1}{.hint}{.vec}.type [a], b{, policy}", {**store, **_DATA}, Kind.ST,
+              "lsu", "memory[a] = b", _PTX_STORE, vector={"b": "vec"}, **memory),
+        Instr("st.mmio.relaxed.sys{.space}.type [a], b", scalar, Kind.ST, "lsu", "b to " + device, _PTX_STORE),
+    ]  # fmt: skip
 
-
-LOAD = "ld{.mmio}{.sem}{.scope}{.space}{.nc}{.cop}{.level1}{.level2}{.hint}{.prefetch}{.vec}.type d, [a]{, policy}"
-STORE = "st{.mmio}{.sem}{.scope}{.space}{.cop}{.level1}{.level2}{.hint}{.vec}.type [a], b{, policy}"
-_STORE_SLOTS = {"sem": STORE_ORDER, "scope": SCOPE, "space": SPACES[:5], "cop": ("wb", "cg", "cs", "wt"), "level1": L1,
-                "level2": L2, "hint": HINT, "vec": VEC, "type": VALUES}  # fmt: skip
 
 # ------------------------------------------------------------------------------------------------ atomics
 INTEGER = ("u32", "s32", "u64", "s64")
@@ -85,6 +99,8 @@ VECTOR_RED = {"v2": ("f32", *PACKED), "v4": ("f32", *PACKED), "v8": ("f16", "bf1
 def atom_is_defined(mods: Mapping[str, str]) -> str | None:
     """Which types each atomic operation has."""
     op, t, vec = mods["op"], mods["type"], mods.get("vec")
+    if "hint" in mods and mods.get("space", "global") != "global":
+        return "cache hints are for .global"
     if vec:
         if mods.get("space", "global") != "global":
             return "vectors of atomics are for .global"
@@ -94,15 +110,15 @@ def atom_is_defined(mods: Mapping[str, str]) -> str | None:
             return "a vector is at most 16 bytes wide"
     elif t not in ATOM_TYPES[op]:
         return f".{op} takes " + ", ".join(f".{x}" for x in ATOM_TYPES[op])
-    if (t in PACKED and op == "add") != ("noftz" in mods) and not (vec and t in PACKED):
-        return f".add.{t} is written with .noftz" if t in PACKED else f".noftz is not for .{t}"
+    if (t in PACKED) != ("noftz" in mods):
+        return f".{op}.{t} is written with .noftz" if t in PACKED else f".noftz is not for .{t}"
     return None
 
 
 _MERGED = "; the switch may merge it with those of other GPUs"
 
 
-def _atomics(target: str = "") -> list[Instr]:
+def atomics(target: str = "") -> list[Instr]:
     """atom and red; the .cais rows may be merged in the switch."""
     types = tuple(dict.fromkeys(t for ts in ATOM_TYPES.values() for t in ts))
     slots = {"sem": ATOM_SEM, "scope": SCOPE, "space": ("global", "shared", "shared::cluster"), "hint": HINT,
@@ -122,32 +138,23 @@ def _atomics(target: str = "") -> list[Instr]:
         Instr(f"atom{head}.op{tail} d, [a], b{{, policy}}", {**slots, **vec, "op": ops}, Kind.ATOM, "lsu",
               "d = memory[a]; memory[a] = d op b, atomically", source.format(6), vector={"d": "vec", "b": "vec"},
               operand_types=_POLICY, needs=_NEEDS, check=atom_is_defined),
-        Instr(f"atom{head}.op{{.hint}}.type d, [a], b, c{{, policy}}", {k: v for k,
-                                                                        v in slots.items() if k != "noftz"} |
+        Instr(f"atom{head}.op.type d, [a], b, c", {k: slots[k] for k in ("sem", "scope", "space", "type")} |
               {"op": ("cas",)}, Kind.ATOM, "lsu", "d = memory[a]; memory[a] = c where d equals b, atomically",
-              source.format(6), operand_types=_POLICY, needs=_NEEDS, check=atom_is_defined),
+              source.format(6), check=atom_is_defined),
         red,
     ]  # fmt: skip
 
 
-_LEVEL = {"level": ("L1", "L2")}
 ROWS = (
-    Instr(LOAD, _load_slots(), Kind.LD, "lsu",
-          "d = memory[a]; narrow values are extended to the register by their sign",
-          "PTX ISA 9.0, 9.7.9.8", vector={"d": "vec"}, operand_types=_POLICY, needs=_NEEDS, check=load_is_defined),
-    Instr("ldu{.space}{.vec}.type d, [a]", {"space": ("global",), "vec": VEC[:2], "type": VALUES}, Kind.LD, "lsu",
-          "d = memory[a], the same address in all lanes", "PTX ISA 9.0, 9.7.9.10", vector={"d": "vec"},
-          check=access_is_defined),
-    Instr(STORE, _STORE_SLOTS, Kind.ST, "lsu", "memory[a] = b", "PTX ISA 9.0, 9.7.9.11", vector={"b": "vec"},
-          operand_types=_POLICY, needs=_NEEDS, check=store_is_defined),
-    *_atomics(),
-    Instr("prefetch{.space}.level [a]", {"space": ("global", "local"), "level": ("L1", "L2", *L2[::2])}, Kind.NOP,
-          "misc",
+    *_loads_and_stores(),
+    *atomics(),
+    Instr("prefetch{.space}.level [a]", {"space": ("global", "local"), "level": ("L1", "L2")}, Kind.NOP, "misc",
           "bring the line at a into a cache", "PTX ISA 9.0, 9.7.9.16"),
+    Instr("prefetch.space.level [a]", {"space": ("global",), "level": L2[::2]}, Kind.NOP, "misc",
+          "bring the line at a into L2 with an eviction priority", "PTX ISA 9.0, 9.7.9.16"),
     Instr("prefetchu.level [a]", {"level": ("L1",)}, Kind.NOP, "misc", "bring the line at a into the uniform cache",
           "PTX ISA 9.0, 9.7.9.16"),
-    Instr("applypriority{.space}.level [a], size", {"space": ("global",), "level": ("L2::evict_normal",)}, Kind.NOP,
-          "misc",
+    Instr("applypriority{.space}.level [a], size", {"space": ("global",), "level": L2[:1]}, Kind.NOP, "misc",
           "set the eviction priority of the line at a", "PTX ISA 9.0, 9.7.9.17", operand_types={"size": "b32"},
           forms={"size": "imm"}),
     Instr("discard{.space}.level [a], size", {"space": ("global",), "level": ("L2",)}, Kind.NOP, "misc",

@@ -8,8 +8,7 @@ from .instr import Instr, Kind, Op
 from .special import REGION_BITS, WINDOWS
 
 V = Any
-SCALARS = ("pred", "b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64", "f16",
-           "bf16")  # fmt: skip
+SCALARS = ("pred", "b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64")
 
 
 def mov(op: Op, a: V) -> V:

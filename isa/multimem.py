@@ -23,16 +23,23 @@ def reduction_is_defined(mods: Mapping[str, str]) -> str | None:
         return f".{op} has no .{t} values"
     if (op == "add" and t == "s64") or (op != "add" and t in ("f32", "f64")):
         return f".{op} has no .{t} values"
-    if "acc::f32" in mods and t not in ("f16", "f16x2", "bf16", "bf16x2"):
-        return f".acc::f32 is not for .{t}"
-    if t in ("f16", "bf16") and "vec" not in mods:
-        return f".{t} values come in vectors (.v2, .v4, .v8)"
-    return vector_is_defined(mods)
+    if "acc::f32" in mods and (op != "add" or t not in ("f16", "f16x2", "bf16", "bf16x2")):
+        return f".acc::f32 is not for .{op}.{t}"
+    return store_is_defined(mods)
 
 
-def vector_is_defined(mods: Mapping[str, str]) -> str | None:
+def red_is_defined(mods: Mapping[str, str]) -> str | None:
+    """Like reductions that return a value, but floats can only be added."""
+    if mods["op"] != "add" and mods["type"] in FLOAT:
+        return f".{mods['op']} has no .{mods['type']} values"
+    return reduction_is_defined(mods)
+
+
+def store_is_defined(mods: Mapping[str, str]) -> str | None:
     """Vectors and scopes."""
     vec, t = mods.get("vec"), mods["type"]
+    if t in ("f16", "bf16") and not vec:
+        return f".{t} values come in vectors (.v2, .v4, .v8)"
     if vec and vec not in _VECTORS.get(t, ()):
         return f".{t} values do not come in .{vec}"
     if mods.get("sem", "weak") == "weak" and "scope" in mods:
@@ -52,10 +59,10 @@ def _row(syntax: str, sem: tuple[str, ...], kind: Kind, meaning: str, check: Che
 _HEAD = "{.sem}{.scope}{.space}"
 ROWS = (
     _row(f"multimem.ld_reduce{_HEAD}.op{{.acc::f32}}{{.vec}}.type d, [a]", ("weak", "relaxed", "acquire"),
-         Kind.MM_LDRED,
-         "d = memory[a] of all GPUs of the object, reduced (.acc::f32: summed in f32)", reduction_is_defined, "d"),
+         Kind.MM_LDRED, "d = memory[a] of all GPUs of the object, reduced (.acc::f32: summed in f32)",
+         reduction_is_defined, "d"),
     _row(f"multimem.st{_HEAD}{{.vec}}.type [a], b", ("weak", "relaxed", "release"), Kind.MM_ST,
-         "memory[a] = b on all GPUs of the object", vector_is_defined, "b"),
+         "memory[a] = b on all GPUs of the object", store_is_defined, "b"),
     _row(f"multimem.red{_HEAD}.op{{.vec}}.type [a], b", ("relaxed", "release"), Kind.MM_RED,
-         "memory[a] = memory[a] op b on all GPUs of the object", reduction_is_defined, "b"),
+         "memory[a] = memory[a] op b on all GPUs of the object", red_is_defined, "b"),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from .instr import Instr, Kind
@@ -51,12 +52,17 @@ def _fences() -> list[Instr]:
         Instr("fence{.sem}.scope", {"sem": ("sc", "acq_rel", "acquire", "release"), "scope": SCOPE}, Kind.FENCE,
               "fence", text,
               source),
-        Instr("membar.proxy.kind", {"kind": kinds}, Kind.FENCE, "fence", proxies, source),
+        Instr("membar.proxy.kind", {"kind": kinds[:1]}, Kind.FENCE, "fence", proxies, source),
         Instr("fence.proxy.kind{.space}", {"kind": kinds, "space": spaces}, Kind.FENCE, "fence", proxies, source,
               check=lambda m: "the state space goes with .async" if "space" in m and m["kind"] != "async" else None),
         Instr("fence.mbarrier_init.release.cluster", {}, Kind.FENCE, "fence",
               "an earlier mbarrier.init comes before later operations of the cluster", source),
     ]  # fmt: skip
+
+
+def order_has_scope(mods: Mapping[str, str]) -> str | None:
+    """An ordering and its scope come together."""
+    return None if ("sem" in mods) == ("scope" in mods) else "an ordering and its scope (.cta, .cluster) go together"
 
 
 def _mbarriers() -> list[Instr]:
@@ -66,12 +72,12 @@ def _mbarriers() -> list[Instr]:
     wait = {"sem": ("acquire", "relaxed"), "scope": ("cta", "cluster")}
     source = _PTX + "15"
 
-    def row(syntax: str, slots: dict[str, tuple[str, ...]], text: str, types: dict[str, str], form: str = "") -> Instr:
-        return Instr(syntax, slots, Kind.MBARRIER, "lsu", text, source, operand_types=types, form=form)
+    def row(syntax: str, slots: dict[str, tuple[str, ...]], text: str, types: dict[str, str]) -> Instr:
+        return Instr(syntax, slots, Kind.MBARRIER, "lsu", text, source, operand_types=types, check=order_has_scope)
 
     both = {**sem, **space, **b64}
-    waits = {**wait, **space, **b64, "op": ("test_wait", "try_wait")}
-    count, phase = {"count": "u32"}, {"state": "b64", "hint": "u32"}
+    waits = {**wait, **space, **b64}
+    count = {"count": "u32"}
     return [
         row("mbarrier.init{.space}.type [a], count", {**space, **b64}, "make an mbarrier that expects count arrivals",
             count),
@@ -87,11 +93,10 @@ def _mbarriers() -> list[Instr]:
         row("mbarrier.op.noComplete{.sem}{.scope}{.space}.type d, [a], count",
             {**both, "op": ("arrive", "arrive_drop"), "sem": ("release",), "scope": ("cta",)},
             "arrive count times without completing the phase", count),
-        row("mbarrier.op{.sem}{.scope}{.space}.type p, [a], state{, hint}", waits,
-            "p = the phase of that state is complete (try_wait: after waiting up to hint ns)", phase),
-        row("mbarrier.op.parity{.sem}{.scope}{.space}.type p, [a], parity{, hint}", waits,
-            "p = the phase of that parity is complete (try_wait: after waiting up to hint ns)",
-            {"parity": "u32", "hint": "u32"}),
+        *(row(f"mbarrier.{op}{which}{{.sem}}{{.scope}}{{.space}}.type p, [a], {name}{hint}", waits,
+              f"p = the phase of that {name} is complete{text}", {name: type_, **({"hint": "u32"} if hint else {})})
+          for op, hint, text in (("test_wait", "", ""), ("try_wait", "{, hint}", ", after waiting up to hint ns"))
+          for which, name, type_ in (("", "state", "b64"), (".parity", "parity", "u32"))),
     ]  # fmt: skip
 
 

@@ -1,0 +1,121 @@
+"""NVIDIA's assembler accepts what the table accepts: instances of every PTX row in one module."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from isa.instr import Instr, Kind, Op, Operand
+from isa.table import ROWS, instances
+
+PTXAS = shutil.which("ptxas")
+EXTENSIONS = ("rowsp", "dymultimem", "cais")
+IMMEDIATES = {"immLut": "150", "size": "16", "line": "128", "src_size": "8", "n": "64", "a": "1"}
+PACKED = ("f16x2", "bf16x2", "u16x2", "s16x2", "tf32")
+HEAD = """.version 9.0
+.target sm_90a
+.address_size 64
+.global .align 16 .b8 gmem[256];
+.const .align 16 .b8 cmem[256];
+.func (.param .b32 out) fun (.param .b32 in) { ret; }
+"""
+DECLARATIONS = """
+.reg .pred %p<9>; .reg .b8 %c<20>;
+.reg .b16 %h<20>; .reg .b32 %r<40>; .reg .b64 %rd<40>; .reg .f32 %f<40>; .reg .f64 %d<40>;
+.shared .align 16 .b8 smem[256]; .local .align 16 .b8 lmem[256];
+"""
+
+
+def register(type_: str, number: int) -> str:
+    """A register of the width of a type."""
+    names = {"pred": "%p", "f32": "%f", "f64": "%d", **dict.fromkeys(PACKED, "%r")}
+    wide = {"8": "%c", "16": "%h", "32": "%r", "64": "%rd"}
+    name = names.get(type_) or wide[type_.lstrip("bfus")]
+    return f"{name}{number}"
+
+
+def memory(op: Op, operand: Operand) -> str:
+    """An address fit for the op's state space."""
+    space = op.mods.get("space", "")
+    if op.kind == Kind.CPASYNC:
+        return "[smem]" if operand.name == "d" else "[gmem]"
+    if op.kind in (Kind.LDMATRIX, Kind.MBARRIER):
+        return "[smem]"
+    return {
+        "shared": "[smem]",
+        "shared::cluster": "[smem]",
+        "local": "[lmem]",
+        "const": "[cmem]",
+        "param": "[arg]",
+    }.get(space, "[gmem]" if space == "global" else "[%rd30]")
+
+
+def operand_text(op: Op, operand: Operand, first: int) -> str:
+    if operand.form == "mem":
+        return memory(op, operand)
+    if operand.form in ("imm", "label", "targets"):
+        name = "line" if op.kind == Kind.NOP and operand.name == "size" else operand.name
+        return {"label": "L", "targets": "T"}.get(operand.form) or IMMEDIATES[name]
+    if operand.name in ("a", "b", "membermask") and op.kind == Kind.BAR:
+        return "32" if operand.name == "b" else "1"
+    if operand.form == "vec":
+        return "{" + ", ".join(register(operand.type, first + i) for i in range(operand.count)) + "}"
+    return ("!" if operand.negated == "must" else "") + register(operand.type, first)
+
+
+def statement(op: Op) -> str:
+    """A line that uses an op."""
+    if op.kind == Kind.CALL:
+        return f"{{ .param .b32 x; .param .b32 y; st.param.b32 [x], %r1; {op.text} (y), fun, (x); }}"
+    parts: list[str] = []
+    for i, operand in enumerate(op.operands):
+        if operand.form == "proto":
+            continue
+        text = operand_text(op, operand, (1 + 5 * i) % 16 if operand.type != "pred" else 1 + i)
+        if operand.paired:
+            parts[-1] += "|" + text
+        elif not (operand.optional and op.kind == Kind.BAR):
+            parts.append(text)
+    opcode = op.text
+    if op.mods.get("space") == "param" and op.kind == Kind.ST:
+        parts[0] = "[out]"
+        return f"{{ .param .align 16 .b8 out[16]; {opcode} {', '.join(parts)}; }}"
+    return f"{opcode} {', '.join(parts)};"
+
+
+def sample(row: Instr) -> list[Op]:
+    """The first instances, which have the fewest modifiers, and some others."""
+    few = list(itertools.islice(instances(row), 3000))
+    return few if len(few) <= 12 else few[:4] + random.Random(3).sample(few[4:], 8)
+
+
+def module(lines: list[str]) -> str:
+    body = "\n".join(lines)
+    entry = f".visible .entry k(.param .align 16 .b8 arg[256]) {{{DECLARATIONS}"
+    return f"{HEAD}{entry}T: .branchtargets L;\n{body}\nL: ret;\n}}\n"
+
+
+def complaints(path: Path, text: str) -> list[str]:
+    """Errors of ptxas, with the lines they are about."""
+    path.write_text(text)
+    command = [PTXAS or "", "-arch=sm_90a", "-O0", "-o", "/dev/null", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    lines = text.splitlines()
+    out = []
+    for message in (done.stderr + done.stdout).splitlines():
+        if "error" in message and "line" in message:
+            number = int(message.split("line ")[1].split(";")[0])
+            out.append(f"{lines[number - 1]}   <- {message.split(':', 1)[-1].strip()}")
+    return out or ([] if done.returncode == 0 else [done.stderr])
+
+
+@pytest.mark.skipif(PTXAS is None, reason="ptxas is not installed")
+def test_ptxas_accepts_an_instance_of_every_row(tmp_path: Path):
+    rows = [row for row in ROWS if row.target not in EXTENSIONS]
+    lines = [statement(op) for row in rows for op in sample(row)]
+    assert complaints(tmp_path / "rows.ptx", module(lines)) == []

@@ -62,7 +62,9 @@ def lower_calls(program: Program) -> None:
     graph = edges(program)
     for component in cycles(graph):
         for number in component:
-            program.bodies[number].recursive = len(component) > 1 or number in graph[number]
+            body = program.bodies[number]
+            # text with physical registers keeps its own frames
+            body.recursive = body.physical is None and (len(component) > 1 or number in graph[number])
     uses = _find_uses(program)
     for variable in program.variables:
         if variable.space == "param" and variable.body >= 0:

@@ -238,14 +238,14 @@ class _Writer:
 
     def _function(self, body: Body) -> Function:
         extent = self.layout.extents[body.number]
-        start = self.starts.get(body.number, -1)
+        start, given = self.starts.get(body.number, -1), body.physical
         frame = body.frame_bytes if body.recursive else extent.frame_end - extent.frame
         called = sorted({self.function_index[n] for n in self._callees(body)})
         return Function(
             name=body.name,
             entry=start,
             end=start + len(body.steps) if start >= 0 else -1,
-            frame_offset=-1 if body.recursive else extent.frame,
+            frame_offset=-1 if body.recursive else given.frame_offset if given else extent.frame,
             frame_bytes=frame,
             first_reg=extent.first_reg,
             nregs=extent.end_reg - extent.first_reg,

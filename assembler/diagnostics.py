@@ -55,11 +55,23 @@ def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """Diagnostics in the order of the program's own text (what an expansion brought stands where it was asked for)."""
-    seen: dict[tuple[object, ...], Diagnostic] = {}
-    for diagnostic in diagnostics:
-        seen.setdefault((*_position(diagnostic.span), diagnostic.message), diagnostic)
-    return sorted(seen.values(), key=lambda d: _position(d.span))
+    """Diagnostics in the order of the program's own text (what an expansion brought stands where it was asked for).
+
+    A mistake in the text of a macro is told once, however often the macro is used.
+    """
+    seen: dict[tuple[object, ...], list[Diagnostic]] = {}
+    for diagnostic in sorted(diagnostics, key=lambda d: _position(d.span)):
+        where = diagnostic.span.location
+        seen.setdefault((where.file, where.line, where.col, diagnostic.message), []).append(diagnostic)
+    return [_with_repetitions(found) for found in seen.values()]
+
+
+def _with_repetitions(found: list[Diagnostic]) -> Diagnostic:
+    places = {tuple(_position(diagnostic.span)) for diagnostic in found}
+    if len(places) < 2:
+        return found[0]
+    more = len(places) - 1
+    return found[0].with_note(None, f"the same in {more} more expansion{'s' if more > 1 else ''}")
 
 
 def _position(span: Span) -> list[tuple[int, int, int]]:

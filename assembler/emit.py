@@ -9,14 +9,17 @@ from pathlib import Path
 from isa.instr import TARGETS, IsaError
 from isa.table import resolve
 
+from .constants import NUMBER
 from .diagnostics import AssemblyError, has_errors
 from .masking import mask
 from .parse import parse_module
-from .syntax import Address, Block, Entry, Func, HostProgram, Instruction, Module, Name, Operand, Vector
+from .syntax import Address, Block, Entry, Func, HostProgram, Instruction, Module, Name, Number, Operand, Vector
 
 EXTENSIONS = tuple(target for target in sorted(TARGETS) if target and not target.startswith("sm_"))
 """Switches of `.target` that PTX does not know."""
 EXTENSION_REGISTERS = frozenset(("%gpuid", "%ngpus"))
+_LITERAL = re.compile(rf"-?(?!0[fFdD])\d[\w.]*|-?\.\d\w*|{NUMBER}|WARP_SZ")
+_ADDRESS = re.compile(r"\[\s*[%$\w.]+\s*(?:\+\s*-?\w+\s*)?\]")
 _OPAQUE = re.compile(r"\.opaque\b[ \t]*")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
 
@@ -59,18 +62,35 @@ def _edits(module: Module, text: str) -> Iterator[tuple[int, int, str]]:
         if isinstance(item, HostProgram):
             yield item.span.start, item.end, ""
         elif isinstance(item, Entry | Func) and item.body:
-            yield from _extensions(item.body, text)
+            yield from _body_edits(item.body, text)
 
 
-def _extensions(block: Block, text: str) -> Iterator[tuple[int, int, str]]:
-    """Instructions of the extensions, as comments."""
+def _body_edits(block: Block, text: str) -> Iterator[tuple[int, int, str]]:
+    """Instructions of the extensions as comments; operands that ptxas would not read in their plain form."""
     for item in block.items:
         if isinstance(item, Block):
-            yield from _extensions(item, text)
+            yield from _body_edits(item, text)
         elif isinstance(item, Instruction) and _is_extension(item):
             end = text.index(";", item.span.end) + 1
             words = " ".join(text[item.span.start : end].replace("*/", "").replace("/*", "").split())
             yield item.span.start, end, f"/* extension: {words} */"
+        elif isinstance(item, Instruction):
+            for operand in item.operands:
+                plain = _plain(operand)
+                if plain:
+                    yield operand.span.start, operand.span.end, plain
+
+
+def _plain(operand: Operand) -> str:
+    """The form that every assembler reads of a constant or address written as an expression; "" if it has that form."""
+    text = operand.span.text
+    if isinstance(operand, Number) and not _LITERAL.fullmatch(text):
+        prefix, digits = {"f32": ("0f", 8), "f64": ("0d", 16), "int": ("", 0)}[operand.kind]
+        return f"{prefix}{operand.value:0{digits}X}" if prefix else str(operand.value)
+    simple = isinstance(operand, Address) and operand.base and isinstance(operand.offset, int) and not operand.extra
+    if isinstance(operand, Address) and operand.base and simple and not _ADDRESS.fullmatch(text):
+        return f"[{operand.base.name}+{operand.offset}]"
+    return ""
 
 
 def _is_extension(item: Instruction) -> bool:

@@ -52,8 +52,9 @@ def _const(node: Number) -> Const:
 
 
 def ungrouped(node: Operand) -> Operand:
-    """The expression in `(expression)`; other nodes as they are."""
-    return node.items[0] if isinstance(node, ArgList) and len(node.items) == 1 else node
+    """The expression in `(expression)`; other nodes, also the list `(name)`, as they are."""
+    alone = node.items[0] if isinstance(node, ArgList) and len(node.items) == 1 else node
+    return alone if isinstance(alone, Number | Binary | Unary | Apply) else node
 
 
 @v_args(meta=True)

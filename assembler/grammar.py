@@ -19,10 +19,10 @@ _STARTS = (
     *("instruction", "registers", "variables", "entry", "func", "prototype", "targets"),
     *("alias", "pragma", "version", "target", "address_size", "file", "loc"),
 )
-_CLOSERS = {"RSQB": "`]`", "RPAR": "`)`", "RBRACE": "`}`", "MORE": "`>`", "$END": "`;`"}
+_CLOSERS = {"$END": "`;`", "RSQB": "`]`", "RPAR": "`)`", "RBRACE": "`}`", "MORE": "`>`"}
 _WORDS = (
     ("OPCODE", "an instruction"),
-    ("LBRACE", "an operand"),
+    ("LSQB", "an operand"),
     ("NUMBER", "a number"),
     ("STRING", "a string"),
     ("NAME", "a name"),

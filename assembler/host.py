@@ -19,6 +19,7 @@ Fields = dict[str, Any]
 Reader = Callable[["HostParser"], Fields]
 STATEMENTS: dict[str, Reader] = {}
 """Reader of each statement by its first word."""
+_INNER = {"watch": "in the block of a `gate`", "bind": "in the block of a `dymulticast`"}
 AXES = ("x", "y", "z")
 
 
@@ -97,8 +98,8 @@ class HostParser:
         if token.kind != "name":
             raise self.words.fail("a statement", token)
         if token.text not in readers:
-            if token.text in STATEMENTS:
-                place = "outside this block" if readers is not STATEMENTS else "in a block"
+            place = _INNER.get(token.text, "outside this block" if token.text in STATEMENTS else "")
+            if place:
                 raise HostMistake(errors.misplaced(self.words.span(token), f"`{token.text}`", place))
             raise HostMistake(errors.unknown_statement(self.words.span(token), readers))
         where = Span(self.words.source, token.start, token.end).location
@@ -124,11 +125,12 @@ def _gpus(words: Words) -> Any:
 def _value_statement(parser: HostParser) -> Fields:
     """`param n = 64;`, `let m = n / 2;`"""
     words = parser.words
-    token = words.next
     name = words.name()
     words.expect("=")
-    value = words.expression()
-    words.names.add(token.text)
+    try:
+        value = words.expression()
+    finally:
+        words.names.add(name)
     return _end(parser, {"name": name, "value": value})
 
 

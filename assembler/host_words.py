@@ -104,8 +104,9 @@ class Words:
         """Reads a sign or word that must come next; a missing `;` is shown behind the last word."""
         if self.accepts(text):
             return
-        if text == ";" and self.at:
-            end = self.tokens[self.at - 1].end
+        end = self.tokens[self.at - 1].end if self.at else self.start
+        new_line = self.next.kind == "end" or "\n" in self.source.text[end : self.next.start] or self.sees("}")
+        if text == ";" and new_line:
             raise HostMistake(errors.missing_semicolon(Span(self.source, end, end)))
         raise self.fail(f"`{text}`")
 

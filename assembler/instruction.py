@@ -29,11 +29,15 @@ _OPERAND = re.compile(
 )
 
 
+ALONE = frozenset(("ret", "exit", "trap", "brkpt"))
+"""Opcodes without operands: a word behind them begins a new statement, and a `;` is missing."""
+
+
 def instruction(source: Source, match: re.Match[str]) -> Instruction | None:
     """The instruction that STATEMENT matched, or None if its operands are not simple."""
     sign, predicate, opcode, text = match.groups()
     operands = _operands(source, text, match.start(4)) if text else ()
-    if operands is None or (operands and match.end(3) == match.start(4) and text[0] not in "[{("):
+    if operands is None or (operands and opcode in ALONE):
         return None
     start = match.start()
     guard = Guard(predicate, sign == "!", Span(source, start, match.end(2))) if predicate else None

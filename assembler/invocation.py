@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from . import errors
-from .diagnostics import Diagnostic
+from .diagnostics import Diagnostic, did_you_mean
 from .masking import Line, mask
 from .source import Expansion, Joiner, Source, Span
 
@@ -31,13 +31,13 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Macro:
-    r"""A macro. `unknown`: names `\name` in its body that nothing defines (reported, and read as nothing)."""
+    r"""A macro. `unknown`: names `\name` in its body that nothing defines (reported), and what was perhaps meant."""
 
     name: str
     parameters: tuple[Parameter, ...]
     body: Source
     span: Span
-    unknown: frozenset[str] = field(default_factory=frozenset)
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: Source, line: Line, end: Line, report: Report) -> Macro | None:
@@ -65,8 +65,8 @@ class Macro:
         if values is None:
             return None
         body = self.body.piece(0, len(self.body.text), Expansion(f"expanded from macro `{self.name}`", span))
-        fixed = {"@": str(unique), "()": "", **dict.fromkeys(self.unknown, "")}
-        return substitute(body, {**values, **fixed}, self.name)
+        guessed = {name: values.get(meant, "") for name, meant in self.unknown.items()}
+        return substitute(body, {**values, **guessed, "@": str(unique), "()": ""}, self.name)
 
     def _bind(self, given: Sequence[Source], span: Span, report: Report) -> dict[str, Source] | None:
         names = [parameter.name for parameter in self.parameters]
@@ -93,17 +93,17 @@ class Macro:
         return values
 
 
-def _check_body(body: Source, names: Sequence[str], report: Report) -> frozenset[str]:
-    r"""Names `\name` of a body that no parameter has; each is reported where it first stands."""
+def _check_body(body: Source, names: Sequence[str], report: Report) -> dict[str, str]:
+    r"""Names `\name` of a body that no parameter has, and the nearest that one has; each is reported once."""
     known = {*names, "@", "()", *_REPT_VARIABLE.findall(body.text)}
     for inner in _INNER_MACRO.findall(body.text):
         known |= set(re.findall(r"\w+", inner))
-    unknown: set[str] = set()
+    unknown: dict[str, str] = {}
     for match in _BACKSLASH.finditer(mask(body.text)):
         if match[1] not in known and match[1] not in unknown:
-            unknown.add(match[1])
+            unknown[match[1]] = did_you_mean(match[1], names)
             report(errors.unknown_argument(Span(body, match.start(), match.end()), match[1], names))
-    return frozenset(unknown)
+    return unknown
 
 
 @lru_cache(maxsize=256)

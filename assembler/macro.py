@@ -66,6 +66,7 @@ class Expander:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     out: Joiner = field(default_factory=lambda: Joiner([]))
     pattern: re.Pattern[str] | None = None
+    endless: set[str] = field(default_factory=set)
     unique: int = 0
     host_depth: int = -1
     last: str = ";"
@@ -159,14 +160,20 @@ class Expander:
         path = self._find(match[1], span)
         if path is None:
             return
-        if depth > _MAX_DEPTH:
-            self.report(errors.expansion_too_deep(span, match[1]))
+        if self._endless(str(path), span, depth):
             return
         self.files.append(SourceFile(self._shown(path), path.read_text(encoding="utf-8", errors="replace")))
         included = Source.of_text(self.files[-1].text)
         included.files = self.files
         included.marks = [included.marks[0]._replace(file=len(self.files) - 1, expansion=Expansion("included", span))]
         self.process(included, depth + 1)
+
+    def _endless(self, name: str, span: Span, depth: int) -> bool:
+        """Whether a macro or file is not to be expanded, because it was found to expand itself without end."""
+        if depth > _MAX_DEPTH and name not in self.endless:
+            self.report(errors.expansion_too_deep(span, Path(name).name))
+            self.endless.add(name)
+        return name in self.endless
 
     def _find(self, name: str, span: Span) -> Path | None:
         here = Path(self.files[span.file].path)
@@ -288,8 +295,7 @@ class Expander:
         begin = line.start + match.start(2)
         given, end = arguments(text, line, match.end(2))
         span = Span(text, begin, end).stripped()
-        if depth > _MAX_DEPTH:
-            self.report(errors.expansion_too_deep(span, macro.name))
+        if self._endless(macro.name, span, depth):
             return end
         self.unique += 1
         body = macro.expanded(given, span, self.unique, self.report)

@@ -15,7 +15,7 @@ from . import errors, host, macro, scan
 from .diagnostics import Diagnostic, in_order
 from .expressions import Mistake
 from .grammar import error_offset, parse_rule, syntax_error
-from .instruction import STATEMENT, instruction
+from .instruction import ALONE, STATEMENT, instruction
 from .source import Source, Span
 from .syntax import Block, Entry, Func, HostProgram, Item, Label, Module, Section, Statement
 from .tree import LINKAGES, PERFORMANCE, SPACES
@@ -23,8 +23,6 @@ from .tree import LINKAGES, PERFORMANCE, SPACES
 _DECLARATION = frozenset((*LINKAGES, *SPACES, "attribute", "align", "opaque", "tex"))
 _MODULE_WORDS = (*LINKAGES, *SPACES, *scan.LINES, "entry", "func", "alias", "pragma", "section", "host", "reg")
 _BODY_WORDS = (*SPACES, "reg", "pragma", "loc", "file", "section", "branchtargets", "callprototype")
-_ALONE = frozenset(("ret", "exit", "trap", "brkpt"))
-"""Opcodes without operands: a word on the next line begins a new statement."""
 _GOES_ON = frozenset(",([{|+-*/=!~<&^?:@")
 """Signs after which a statement cannot end."""
 
@@ -193,12 +191,13 @@ class Parser:
             self._report(errors.expected(self._span(start, stop), "`.host name {`"))
             return scan.line_end(self.text, at + 1)
         close = scan.closing_brace(self.text, end)
-        if close < 0:
+        stop = close if close >= 0 else scan.next_item(self.text, end)
+        found = host.parse(self.source, end + 1, stop, self.constants, self.diagnostics)
+        if close < 0 and not any(d.code == "unterminated" for d in self.diagnostics):
             self._report(errors.unterminated(self._span(end, end + 1), "host program `{`", "}"))
-            return len(self.text)
-        statements = host.parse(self.source, end + 1, close, self.constants, self.diagnostics)
-        self.items.append(HostProgram(name, statements, tuple(self.constants), close + 1, self._span(at, end)))
-        return close + 1
+        resume = stop + 1 if close >= 0 else stop
+        self.items.append(HostProgram(name, found, tuple(self.constants), resume, self._span(at, end)))
+        return resume
 
     # --- bodies ---
 
@@ -321,8 +320,10 @@ class Parser:
             if restart is None:
                 self._report(syntax_error(self.source, error, start, end))
                 return None, None
-        self._missing_semicolon(start, restart)
-        return self._parse(rule, scan.Extent(start, restart, restart, ";"), ended=None)[0], restart
+        node, _ = self._parse(rule, scan.Extent(start, restart, restart, ";"), ended=None)
+        if node is not None:
+            self._missing_semicolon(start, restart)
+        return node, restart
 
     def _missing_semicolon(self, start: int, end: int) -> None:
         last = scan.words(self.text, start, end)[-1][1]
@@ -332,7 +333,7 @@ class Parser:
         """Where the next statement begins if this one is an instruction without operands whose `;` is forgotten."""
         words = scan.words(self.text, start, end)
         opcode = 2 if self.text[start] == "@" and len(words) > 2 else 0
-        if len(words) > opcode + 1 and self.text[slice(*words[opcode])] in _ALONE:
+        if len(words) > opcode + 1 and self.text[slice(*words[opcode])] in ALONE:
             following = words[opcode + 1][0]
             return following if "\n" in self.text[words[opcode][1] : following] else None
         return None

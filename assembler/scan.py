@@ -89,6 +89,12 @@ def closing_brace(text: str, at: int) -> int:
     return -1
 
 
+def next_item(text: str, at: int) -> int:
+    """Where the next line begins that can only belong to the module, if a `}` before it is missing."""
+    match = re.compile(r"^(?=\.)", re.MULTILINE).search(text, at)
+    return match.start() if match else len(text)
+
+
 def words(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """Extents of the words and signs in [start, end), comments left out."""
     found = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from types import TracebackType
 from typing import Any, Protocol, TextIO
 
 PLAIN_SECONDS = 5.0
 """Between two lines where there is no terminal."""
+SILENT_SECONDS = 3.0
+"""Before a word about what takes so long, if the machine has not begun to run."""
 FIRST_SECONDS = 1.0
 """Runs shorter than this show nothing."""
 
@@ -34,16 +37,30 @@ class Progress:
         self._rate = 0.0
         self._bar: Any = None
         self._task: Any = None
+        self._begun = threading.Event()
 
     def __enter__(self) -> Progress:
+        if not self.quiet:
+            threading.Thread(target=self._watch_start, daemon=True).start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._begun.set()
         if self._bar is not None:
             self._bar.stop()
 
+    def _watch_start(self) -> None:
+        """Until the machine runs: say what takes so long. Lines only; the bar comes with the first update."""
+        wait = SILENT_SECONDS
+        while not self._begun.wait(wait):
+            elapsed = time.perf_counter() - self._start
+            self.file.write(f"simasm: {elapsed:.0f} s: preparing; the first run compiles the core, about a minute\n")
+            self.file.flush()
+            wait = PLAIN_SECONDS * 2
+
     def update(self, state: State) -> None:
         """Tell where the machine is."""
+        self._begun.set()
         instructions = state.instructions
         done = state.done / state.total if state.total else None
         now = time.perf_counter()

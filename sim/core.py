@@ -7,6 +7,7 @@ GPU changes nothing. All threads take the same decision after each window from w
 from .dispatch import QUEUED, RUNNING, dispatch
 from .far import far
 from .hub import hub
+from .hub.dam import CHANGES
 from .jit import entry, inline, outline
 from .layout import gpu_base
 from .mem.step import QUANTUM, memory_step
@@ -56,8 +57,9 @@ def run_quantum(A, P, g, gpu, q):
         s = sm_base(A, P, gpu, index)
         if A[s + NEXT] < q + QUANTUM:
             run_sm(A, P, g, gpu, s, max(A[s + NEXT], q), q + QUANTUM, hub.packets_left(A, g, index))
+    changes = A[g + CHANGES]
     following = min(following, memory_step(A, P, g, gpu, q))
-    if A[g + CTA_ENDED]:
+    if A[g + CTA_ENDED] or A[g + CHANGES] != changes:
         A[g + CTA_ENDED] = 0
         return q + QUANTUM
     for index in range(P[SMS]):

@@ -28,6 +28,8 @@ _l = Layout(L2_BLOCK)
 TAG = _l.field(MAX_LINES)
 """``(line + 1) << 8 | dirty << 4 | valid sectors``."""
 USED = _l.field(MAX_LINES)
+FILLED = _l.field(MAX_LINES)
+"""Cycle at which the line's last missing sectors reach the SM that asked first."""
 SLICE_FREE = _l.field(256)
 """Ticks at which the slice can take the next request."""
 CHANNEL_FREE = _l.field(128)
@@ -85,6 +87,7 @@ def _allocate(A, P, g, t, line, way):
         _channel(A, P, g, t, (old >> 8) - 1, dirty)
         A[g + HBM_WRITE_BYTES] += 32 * dirty
     A[g + TAG + way] = (line + 1) << 8
+    A[g + FILLED + way] = 0
 
 
 @outline
@@ -104,12 +107,13 @@ def l2_read(A, P, g, t, line, sectors):
     missing = sectors & ~A[g + TAG + way]
     if missing == 0:
         A[g + HITS] += count
-        return start + P[L2_CYCLES] - P[L2_REQUEST_CYCLES]
+        return max(start + P[L2_CYCLES] - P[L2_REQUEST_CYCLES], A[g + FILLED + way])
     A[g + TAG + way] |= missing
     A[g + MISSES] += popcount(missing)
     A[g + HBM_READ_BYTES] += 32 * popcount(missing)
     moved = _channel(A, P, g, start, line, popcount(missing))
-    return moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
+    A[g + FILLED + way] = moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
+    return A[g + FILLED + way]
 
 
 @outline
@@ -137,16 +141,19 @@ def l2_atomic(A, P, g, t, line, lanes):
     arrived = (t + P[L2_REQUEST_CYCLES]) * TICKS
     start = _occupy(A, slice_, arrived, lanes * P[L2_ATOMIC_TICKS]) // TICKS
     way = _find(A, P, g, line)
-    late = 0
-    if way < 0:
+    ready = start
+    if way >= 0:
+        ready = max(start, A[g + FILLED + way] - P[L2_CYCLES] + P[L2_REQUEST_CYCLES])
+    else:
         way = -1 - way
         _allocate(A, P, g, start, line, way)
         moved = _channel(A, P, g, start, line, 1)
         A[g + HBM_READ_BYTES] += 32
-        late = moved - start + P[HBM_CYCLES] - P[L2_CYCLES]
+        ready = moved + P[HBM_CYCLES] - P[L2_CYCLES]
+        A[g + FILLED + way] = moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
     A[g + USED + way] = t
     A[g + TAG + way] |= 31
-    return start + late + P[L2_ATOMIC_CYCLES] - P[L2_REQUEST_CYCLES]
+    return ready + P[L2_ATOMIC_CYCLES] - P[L2_REQUEST_CYCLES]
 
 
 @inline

@@ -92,6 +92,7 @@ def data_packets(A, P, gpu, s, w, row, mask, kind, dst, aux, t):
         if first < 0:
             first = packet
         A[packet + AUX] = aux
+        A[packet + OP] = sub >> 48 & 0xFFFF
         for i in range(n_elements):
             element_addresses(A, P, s, w, row, mask, i, size)
             data = address_of(A, packet + DATA)

@@ -93,7 +93,7 @@ def testp(op: Op, a: V) -> V:
         "infinite": lambda: ~finite(a) & (a == a),
         "number": lambda: a == a,
         "notanumber": lambda: a != a,
-        "normal": lambda: finite(a) & ~zero & ~subnormal,
+        "normal": lambda: finite(a) & ~subnormal,  # zero counts as normal
         "subnormal": lambda: subnormal,
     }
     return tests[op.mods["test"]]()

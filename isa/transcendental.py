@@ -155,7 +155,9 @@ def sqrt(op: Op, a: V) -> V:
 
 
 def div(op: Op, a: V, b: V) -> V:
-    """a times the reciprocal: 0 for the largest divisors, whose reciprocal is subnormal."""
+    """Under .ftz, a times the reciprocal: 0 for the largest divisors, whose reciprocal is subnormal. Else any divisor."""
+    if "ftz" not in op.mods:
+        return canonical(a / b)
     b = flush(op, b)
     return canonical(flush(op, flush(op, a) * flush_always(b.const(1) / b)))
 
@@ -189,7 +191,7 @@ def _row(syntax: str, types: tuple[str, ...], meaning: str, section: str, lane: 
 
 
 ROWS = (
-    _row("div.approx{.ftz}.type d, a, b", ("f32",), "d = a / b within 2 ulp; 0 for |b| > 2**126", "9.7.3.8", div),
+    _row("div.approx{.ftz}.type d, a, b", ("f32",), "d = a / b within 2 ulp; .ftz: 0 for |b| > 2**126", "9.7.3.8", div),
     _row("div.full{.ftz}.type d, a, b", ("f32",), "d = a / b within 2 ulp", "9.7.3.8", div_full),
     _row("rcp.approx{.ftz}.type d, a", ("f32",), "d = 1 / a within 1 ulp", "9.7.3.13", rcp),
     _row("rcp.approx.ftz.type d, a", ("f64",), "d = 1 / a, upper 32 bits only", "9.7.3.14", rcp64),

@@ -7,6 +7,7 @@ from typing import Any
 from assembler.body import EXTENSIONS, BodyChecker
 from assembler.calls import signature
 from assembler.disassemble import PRAGMA
+from assembler.host_check import check_host
 from assembler.problems import Problems
 from assembler.program import KIND, TYPE, VALUE, Body, Call, Physical, Place, Program, Variable
 from assembler.scope import Scope, VectorRegister
@@ -48,6 +49,7 @@ class ModuleChecker:
         self.targets = {name.name for name in module.targets}
         self.program = Program([name.name for name in module.targets])
         self.scope = Scope(None, None)
+        self.host: HostProgram | None = None
         self.places: dict[str, Place] = {}
         self.pending: list[tuple[Variable, Var, Scope]] = []  # initialisers
         self.bodies: list[tuple[Body, Entry | Func, Scope]] = []
@@ -67,6 +69,8 @@ class ModuleChecker:
         for variable, var, scope in self.pending:
             self._initialise(variable, var, scope)
         self._finish_calls()
+        if self.host is not None:
+            check_host(self.host, self.program, self.problems)
         return self.program
 
     def _check_targets(self) -> None:
@@ -90,7 +94,15 @@ class ModuleChecker:
         elif isinstance(item, RegDecl):
             self.problems.error("module-register", "registers are declared inside a kernel or function", item.span)
         elif isinstance(item, HostProgram):
-            self.program.host = {"name": item.name, "statements": item.statements}
+            self._host(item)
+
+    def _host(self, item: HostProgram) -> None:
+        if self.host is not None:
+            notes = ((self.host.span, "the first is"),)
+            self.problems.error("repeated", "a program has one `.host` block", item.span, notes=notes)
+            return
+        self.host = item
+        self.program.host = {"name": item.name, "statements": item.statements}
 
     def _declare_body(self, item: Entry | Func) -> None:
         known = self.scope.names.get(item.name)

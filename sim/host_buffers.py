@@ -25,6 +25,8 @@ class BufferStatements(HostBase):
         if dtype is None:
             raise self.error(f"unknown type `{s['type']}`", suggest(s["type"], DTYPES) or f"types: {', '.join(DTYPES)}")
         shape = tuple(e.integer(d, f"a size of `{s['name']}`", 1) for d in s["dims"])
+        if s.get("opaque"):
+            raise self.error(f"`{s['name']}`: opaque buffers are not modelled")
         buffer = Buffer(s["name"], s["type"], dtype, shape)
         gpus = self.gpus_of(s.get("on"))
         shared = None

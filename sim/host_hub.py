@@ -12,10 +12,16 @@ from .hub_objects import ROWS_ENDED, Binding
 class HubStatements(HostBase):
     """What a host program may ask of the hubs; every register written costs an MMIO write."""
 
+    def _need_hubs(self, statement: Any) -> None:
+        """HostError in functional mode."""
+        if self.machine.functional:
+            raise self.error(f"`{statement['stmt']}` sets up the hubs, which the functional mode does not simulate")
+
     def _mmio(self, gpu: int, statement: Any, writes: int) -> None:
         self.spend(gpu, statement["stmt"], statement, writes * self.config["host.mmio_ns"])
 
     def _do_rowsp(self, s: Any) -> None:
+        self._need_hubs(s)
         e = self.expressions
         gpu = e.gpu(s["gpu"])
         rows = e.integer(s["rows"], "the number of rows", 1)
@@ -33,12 +39,14 @@ class HubStatements(HostBase):
         table.values[index] = value
 
     def _do_multicast(self, s: Any) -> None:
+        self._need_hubs(s)
         buffer = self.expressions.buffer(s["buffer"], "what a multicast object is over")
         self.define(s["name"], self.hub.multicast(buffer.address, buffer.nbytes))
         for gpu in buffer.address:
             self._mmio(gpu, s, 2)
 
     def _do_dymulticast(self, s: Any) -> None:
+        self._need_hubs(s)
         e = self.expressions
         block_bytes = e.integer(s["bsize"], "bsize", 1)
         tokens = e.integer(s["ntoken"], "ntoken", 1)
@@ -71,6 +79,7 @@ class HubStatements(HostBase):
             experts[self.expressions.integer(s["expert"], "the expert", 0)] = Binding(gpu, tuple(pointers), rows)
 
     def _do_gate(self, s: Any) -> None:
+        self._need_hubs(s)
         gate = Gate(s["name"])
         for gpu in self.gpus_of(s.get("on")):
             gate.numbers[gpu] = self.on_gpu(gpu, self._gate_on, s, gpu)

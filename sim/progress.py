@@ -60,7 +60,9 @@ class Progress:
 
     def update(self, state: State) -> None:
         """Tell where the machine is."""
-        self._begun.set()
+        if not self._begun.is_set():
+            self._begun.set()
+            self._start = self._last = time.perf_counter()  # what came before is not the machine's speed
         instructions = state.instructions
         done = state.done / state.total if state.total else None
         now = time.perf_counter()
@@ -69,7 +71,7 @@ class Progress:
             rate = (instructions - self._instructions) / (now - self._last)
             self._rate = rate if not self._rate else 0.7 * self._rate + 0.3 * rate
             self._last, self._instructions = now, instructions
-        if self.quiet or elapsed < FIRST_SECONDS:
+        if self.quiet or elapsed < FIRST_SECONDS or done == 1:
             return
         text = f"{state.cycles:,} cycles, {instructions / 1e6:.1f} M instr. ({self._rate / 1e6:.2f} M/s)"
         if self.file.isatty():

@@ -31,6 +31,7 @@ class Recorder:
         self.launches = SimpleNamespace(log=[])
         self.cycles = dict.fromkeys(range(gpus), 0)
         self.runs = 0
+        self.functional = False
 
     def gpu_of(self, address: int) -> int:
         return (address >> 38) - 1
@@ -335,3 +336,11 @@ def test_mistakes_have_a_place_and_a_hint(statements: list[Any], message: str) -
         run(*statements)
     assert message in str(found.value)
     assert str(found.value).startswith("prog.s:7:3: error: ")
+
+
+def test_functional_mode_has_no_hubs() -> None:
+    machine = Recorder()
+    machine.functional = True
+    region = stmt("rowsp", name="r", index=[], gpu=num(0), rows=num(4), row_bytes=num(128), base=name("x"))
+    with pytest.raises(HostError, match="functional mode does not simulate"):
+        run(buffer("x", [128]), region, machine=machine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 from . import errors
@@ -40,13 +41,14 @@ def end_of(found: Sequence[Line], at: int) -> int | None:
 
 def choose(context: Evaluates, text: Source, found: Sequence[Line], at: int, end: int) -> tuple[int, int] | None:
     """The characters of the branch whose condition holds, None if none does."""
-    parts = [at, *_branches(found, at, end), end]
+    branches = _branches(found, at, end)
+    parts = [at, *branches, end]
+    for before, after in pairwise(branches):
+        if found[before].directive == "else":
+            context.report(errors.misplaced(Span(text, *found[after].word), "a branch", "before `.else`"))
     for i, part in enumerate(parts[:-1]):
         line = found[part]
-        if line.directive == "else":
-            if part != parts[-2]:
-                context.report(errors.misplaced(Span(text, *found[parts[i + 1]].word), "a branch", "before `.else`"))
-        else:
+        if line.directive != "else":
             value = context.value(text, *line.rest)
             if value is None:
                 return None

@@ -30,9 +30,15 @@ def expected(span: Span, what: str, help: str = "") -> Diagnostic:
     return _error("expected", message, span, f"expected {what}", help)
 
 
-def missing_semicolon(span: Span) -> Diagnostic:
-    """A statement runs into the next one; `span` is the place after its last word."""
-    return _error("missing-semicolon", "expected `;` at the end of the statement", span, "expected `;`")
+def missing_semicolon(span: Span, first: str = "", macros: Iterable[str] = ()) -> Diagnostic:
+    """A statement runs into the next one; `span` is the place after its last word.
+
+    `first`: its first word, which was perhaps meant to be one of `macros`: those need no `;`.
+    """
+    help = _hint(first, macros)
+    if not help and first[:1].isupper():
+        help = f"there is no macro `{first}`"
+    return _error("missing-semicolon", "expected `;` at the end of the statement", span, "expected `;`", help)
 
 
 def stray_character(span: Span) -> Diagnostic:

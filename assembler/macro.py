@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from . import conditions, errors
 from .constants import Const
@@ -17,7 +18,7 @@ from .diagnostics import Diagnostic, did_you_mean
 from .evaluate import ExpressionError, Value, evaluate
 from .invocation import Macro, arguments, find_names, substitute
 from .masking import DIRECTIVES, Line, lines
-from .source import Expansion, Joiner, Source, SourceFile, Span
+from .source import Expansion, Joiner, Mark, Source, SourceFile, Span
 
 _ANY = re.compile(rf"^[ \t]*\.(?:{'|'.join(DIRECTIVES)})\b", re.MULTILINE)
 _SET = re.compile(r"\s*([A-Za-z_$][\w$]*)\s*,?\s*")
@@ -29,22 +30,30 @@ _MAX_SIZE = 50_000_000
 """Characters of an expanded text."""
 
 
-def expand(
-    text: str, path: str, include_dirs: Sequence[str | Path], defines: Mapping[str, str]
-) -> tuple[Source, dict[str, Value], list[Diagnostic]]:
-    """The expanded text, its constants (from `.set`, and -D names that its expressions use), and what is wrong."""
+class Expanded(NamedTuple):
+    """An expanded text; its constants (from `.set`, and -D names that expressions use); macros; and what is wrong."""
+
+    source: Source
+    constants: dict[str, Value]
+    macros: tuple[str, ...]
+    diagnostics: list[Diagnostic]
+
+
+def expand(text: str, path: str, include_dirs: Sequence[str | Path], defines: Mapping[str, str]) -> Expanded:
+    """The text with macros, repetitions, conditions and constants worked in."""
     expander = Expander(include_dirs, defines)
     source = Source.of_text(text, path)
     if not _ANY.search(text):
-        return source, {}, expander.diagnostics
+        return Expanded(source, {}, (), expander.diagnostics)
     expander.files = source.files
     if path and not path.startswith("<"):
         expander.roots.insert(0, Path(path).resolve().parent)
+        expander.including.append(Path(path).resolve())
     expander.out = Joiner(source.files)
     with suppress(_TooLongError):
         expander.process(source, 0)
     constants = {name: value for name, value in expander.constants.items() if name in expander.used}
-    return expander.out.joined(), constants, expander.diagnostics
+    return Expanded(expander.out.joined(), constants, tuple(expander.macros), expander.diagnostics)
 
 
 class _TooLongError(Exception):
@@ -67,6 +76,8 @@ class Expander:
     out: Joiner = field(default_factory=lambda: Joiner([]))
     pattern: re.Pattern[str] | None = None
     endless: set[str] = field(default_factory=set)
+    """Macros that were found to expand themselves without end."""
+    including: list[Path] = field(default_factory=list)
     unique: int = 0
     host_depth: int = -1
     last: str = ";"
@@ -133,7 +144,7 @@ class Expander:
         start, end = line.rest
         match = _SET.match(text.text, start, end)
         if not match or match.end() >= end:
-            self.report(errors.expected(Span(text, *line.rest), "`NAME, value`"))
+            self.report(errors.expected(Span(text, *line.rest).stripped(), "`NAME, value`"))
             return
         name, given = match[1], text.text[match.end() : end].strip().rstrip(";").strip()
         if name in self.defines:
@@ -154,26 +165,28 @@ class Expander:
         start, end = line.rest
         match = re.compile(r'\s*"([^"\n]*)"').match(text.text, start, end)
         if not match:
-            self.report(errors.expected(Span(text, start, end), '`"file"`'))
+            self.report(errors.expected(Span(text, start, end).stripped(), '`"file"`'))
             return
         span = Span(text, match.start(1) - 1, match.end(1) + 1)
         path = self._find(match[1], span)
         if path is None:
             return
-        if self._endless(str(path), span, depth):
+        if path in self.including:
+            self.report(errors.expansion_too_deep(span, match[1]))
             return
-        self.files.append(SourceFile(self._shown(path), path.read_text(encoding="utf-8", errors="replace")))
-        included = Source.of_text(self.files[-1].text)
-        included.files = self.files
-        included.marks = [included.marks[0]._replace(file=len(self.files) - 1, expansion=Expansion("included", span))]
-        self.process(included, depth + 1)
+        self.including.append(path)
+        self.process(self._file(path, span), depth + 1)
+        self.including.pop()
 
-    def _endless(self, name: str, span: Span, depth: int) -> bool:
-        """Whether a macro or file is not to be expanded, because it was found to expand itself without end."""
-        if depth > _MAX_DEPTH and name not in self.endless:
-            self.report(errors.expansion_too_deep(span, Path(name).name))
-            self.endless.add(name)
-        return name in self.endless
+    def _file(self, path: Path, span: Span) -> Source:
+        """The text of an included file; a file has one number, however often it is included."""
+        shown = self._shown(path)
+        numbers = {file.path: i for i, file in enumerate(self.files)}
+        number = numbers.get(shown, len(self.files))
+        if number == len(self.files):
+            self.files.append(SourceFile(shown, path.read_text(encoding="utf-8", errors="replace")))
+        mark = Mark(0, number, 0, Expansion("included", span))
+        return Source(self.files, self.files[number].text, [mark], [0])
 
     def _find(self, name: str, span: Span) -> Path | None:
         here = Path(self.files[span.file].path)
@@ -255,6 +268,8 @@ class Expander:
                     at = self._invoke(text, line, match, depth)
         self._copy(text, line, at, line.end)
         self._watch(masked)
+        if at > line.start:  # a macro's arguments end with their line
+            self.last = masked[at - line.start :].rstrip()[-1:] or ";"
 
     def _watch(self, masked: str) -> None:
         """Keeps track of host programs (they have no textual constants) and of statements that go on."""
@@ -295,7 +310,10 @@ class Expander:
         begin = line.start + match.start(2)
         given, end = arguments(text, line, match.end(2))
         span = Span(text, begin, end).stripped()
-        if self._endless(macro.name, span, depth):
+        if depth > _MAX_DEPTH and macro.name not in self.endless:
+            self.report(errors.expansion_too_deep(span, macro.name))
+            self.endless.add(macro.name)
+        if macro.name in self.endless:
             return end
         self.unique += 1
         body = macro.expanded(given, span, self.unique, self.report)

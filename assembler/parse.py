@@ -16,7 +16,7 @@ from .diagnostics import Diagnostic, in_order
 from .expressions import Mistake
 from .grammar import error_offset, parse_rule, syntax_error
 from .instruction import ALONE, STATEMENT, instruction
-from .source import Source, Span
+from .source import Span
 from .syntax import Block, Entry, Func, HostProgram, Item, Label, Module, Section, Statement
 from .tree import LINKAGES, PERFORMANCE, SPACES
 
@@ -38,9 +38,9 @@ def parse_module(
     `path`: for messages, and for `.include` (files in its folder and `include_dirs`). `defines`: values of constants.
     """
     with _no_garbage_collection():
-        source, constants, diagnostics = macro.expand(text, path, include_dirs, defines or {})
-        module = Parser(source, diagnostics, constants).module()
-    return module, in_order(diagnostics)
+        expanded = macro.expand(text, path, include_dirs, defines or {})
+        module = Parser(expanded).module()
+    return module, in_order(expanded.diagnostics)
 
 
 @contextmanager
@@ -63,10 +63,11 @@ class _Open(NamedTuple):
 
 
 class Parser:
-    """One pass over a program's expanded text. Mistakes go to `diagnostics`; what is right around them is kept."""
+    """One pass over a program's expanded text. Mistakes go to its diagnostics; what is right around them is kept."""
 
-    def __init__(self, source: Source, diagnostics: list[Diagnostic], constants: Mapping[str, Any]) -> None:
-        self.source, self.diagnostics, self.constants = source, diagnostics, constants
+    def __init__(self, expanded: macro.Expanded) -> None:
+        source = self.source = expanded.source
+        self.constants, self.macros, self.diagnostics = expanded.constants, expanded.macros, expanded.diagnostics
         comment = scan.unclosed_comment(source.text)
         if comment >= 0:
             self._report(errors.unterminated(self._span(comment, comment + 2), "comment", "*/"))
@@ -116,8 +117,9 @@ class Parser:
         if char == ".":
             return self._module_directive(at)
         if not self.lost:
-            start, end = scan.words(text, at, min(len(text), at + 200))[0]
-            self._report(errors.misplaced(self._span(start, end), "an instruction", "inside a kernel or function"))
+            span = self._span(*scan.words(text, at, min(len(text), at + 200))[0])
+            what = "a block" if char == "{" else "an instruction"
+            self._report(errors.misplaced(span, what, "inside a kernel or function"))
             self.lost = True
         if char == "{":
             return self._body(at)[1]
@@ -165,13 +167,14 @@ class Parser:
 
     def _head(self, at: int, kind: str) -> int:
         """A kernel or function: its head, and its body if it has one."""
-        extent = scan.statement(self.text, at, head=True)
+        extent = scan.head(self.text, at)
         node, restart = self._parse(kind, extent, ended="{;")
         if extent.ended != "{" or restart is not None:
             if node is not None and extent.ended:
                 self.items.append(node)
             elif node is not None and restart is None:
-                self._report(errors.expected(self._span(extent.end, extent.end), "`{` or `;`"))
+                last = scan.words(self.text, at, extent.end)[-1][1]
+                self._report(errors.expected(self._span(last, last), "`{` or `;`"))
             return extent.resume if restart is None else restart
         body, resume = self._body(extent.end)
         if isinstance(node, Entry):
@@ -280,7 +283,8 @@ class Parser:
             return [Section(match[1], match[2], self._span(at, match.end()))], match.end()
         brace = self.text.find("{", at, scan.line_end(self.text, at))
         if brace < 0:
-            self._report(errors.expected(self._span(at, at + 8), "`.section name {`"))
+            end = scan.words(self.text, at, scan.line_end(self.text, at))[-1][1]
+            self._report(errors.expected(self._span(end, end), "`{`"))
             return [], scan.line_end(self.text, at)
         self._report(errors.unterminated(self._span(brace, brace + 1), "section `{`", "}"))
         return [], len(self.text)
@@ -318,16 +322,22 @@ class Parser:
         except UnexpectedInput as error:
             restart = self._next_statement(start, error_offset(error, end), end)
             if restart is None:
-                self._report(syntax_error(self.source, error, start, end))
+                self._syntax_error(error, start, end)
                 return None, None
         node, _ = self._parse(rule, scan.Extent(start, restart, restart, ";"), ended=None)
         if node is not None:
             self._missing_semicolon(start, restart)
         return node, restart
 
+    def _syntax_error(self, error: UnexpectedInput, start: int, end: int) -> None:
+        diagnostic = syntax_error(self.source, error, start, end)
+        if diagnostic.span.text != "\\" or not any(d.code == "unknown-argument" for d in self.diagnostics):
+            self._report(diagnostic)
+
     def _missing_semicolon(self, start: int, end: int) -> None:
-        last = scan.words(self.text, start, end)[-1][1]
-        self._report(errors.missing_semicolon(self._span(last, last)))
+        words = scan.words(self.text, start, end)
+        first, last = self.text[slice(*words[0])], words[-1][1]
+        self._report(errors.missing_semicolon(self._span(last, last), first, self.macros))
 
     def _lone_word(self, start: int, end: int) -> int | None:
         """Where the next statement begins if this one is an instruction without operands whose `;` is forgotten."""

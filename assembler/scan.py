@@ -13,6 +13,8 @@ DIRECTIVE = re.compile(r"\.([A-Za-z_]\w*)")
 HEAD = re.compile(r"(?:\.(?:visible|extern|weak|common)\s*)*\.(entry|func)\b")
 MODULE_WORD = re.compile(r"(?:\.(?:visible|extern|weak)\s*)*\.(?:entry|func|host|version|target|address_size)\b")
 """What cannot stand in a body: there, a closing brace must be missing."""
+NEXT_HEAD = re.compile(r"^[ \t]*\.(?:host|entry|func|visible|weak|section|version)\b", re.MULTILINE)
+"""What cannot stand in the head of a kernel or function: there, its body or `;` must be missing."""
 SECTION = re.compile(r"\.section\s+([\w.]+)\s*\{([^}]*)\}")
 HOST = re.compile(r"\.host\b\s*([A-Za-z_]\w*)?\s*")
 _NUMBERS = r"\s+\d+\s+\d+\s+\d+"
@@ -46,8 +48,16 @@ def skip(text: str, at: int) -> int:
     return match.end() if match else at
 
 
+def head(text: str, at: int) -> Extent:
+    """The extent of the head of a kernel or function: it ends at `{`, at `;`, or where something else begins."""
+    extent = statement(text, at, head=True)
+    own = HEAD.match(text, at)
+    following = NEXT_HEAD.search(text, own.end() if own else at, extent.end)
+    return Extent(at, following.start(), following.start(), "") if following else extent
+
+
 def statement(text: str, at: int, head: bool = False) -> Extent:
-    """The extent of the statement at `at`. A head (of a kernel or function) ends at `{` and goes on after a pragma."""
+    """The extent of the statement at `at`. A head ends at `{` and goes on after a pragma."""
     depth = 0
     for match in _PIECE.finditer(text, at):
         piece = match[0]

@@ -1,0 +1,4 @@
+.target sm_90a
+.version 9.0
+.visible .entry k() { ret; }
+.target sm_80

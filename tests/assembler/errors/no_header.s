@@ -1,0 +1,2 @@
+.address_size 64
+.visible .entry k() { ret; }

@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +39,15 @@ def assemble(source: str | Path, defines: Mapping[str, Any] | None = None) -> Im
     ``defines`` override ``.set`` names of the program. Raises ``assembler.AssemblyError`` with all errors of the
     source, `UsageError` if there is no such file.
     """
-    from assembler import assemble as assemble_source
-
-    if isinstance(source, str) and "\n" in source:
-        return assemble_source(source, defines=dict(defines or {}))
-    path = _existing(source)
-    if path.read_bytes()[:2] == b"PK":
+    is_text = isinstance(source, str) and "\n" in source
+    path = None if is_text else _existing(source)
+    if path and path.read_bytes()[:2] == b"PK":
         from isa.image import load
 
         return load(path)
-    return assemble_source(path, defines=dict(defines or {}))
+    from assembler import assemble as assemble_source
+
+    return assemble_source(path or source, defines=dict(defines or {}))
 
 
 def disassemble(image: Image) -> str:
@@ -96,7 +94,10 @@ def Machine(
 
 @dataclass
 class Result:
-    """What a run gave: ``stats`` (the keys of traces/README.md), ``checks`` (name, ok, max_error), and the machine."""
+    """What a run gave: ``stats`` (the keys of traces/README.md), ``checks`` (name, ok, max_error), and the machine.
+
+    ``stats["wall_s"]`` is the time the machine ran, in seconds; assembling and filling buffers come on top of it.
+    """
 
     machine: Any
     stats: dict[str, Any]
@@ -135,7 +136,6 @@ def run(
     ``output`` gets the lines the program prints. Raises what `assemble` and `Machine` do, ``HostError``,
     ``MachineFault``, ``Deadlock`` and ``LimitReached``; a trace is kept in every case.
     """
-    start = time.perf_counter()
     image = assemble(source, defines) if isinstance(source, str | Path) else source
     program = _host_block(image, host)
     from sim.host import run_host
@@ -147,8 +147,7 @@ def run(
     finally:
         recorded = machine.close_trace()
     stats = {**machine.stats(), "checks": done.checks, "host": _host_rows(done.log), "trace": recorded}
-    stats |= {"memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash()}
-    stats["wall_s"] = time.perf_counter() - start
+    stats |= {"wall_s": machine.wall_s, "memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash()}
     return Result(machine, stats, done.checks)
 
 
@@ -296,32 +295,24 @@ def _trace(options: Any) -> int:
 
 
 def _isa(options: Any) -> int:
-    from isa.table import CHAPTERS, MNEMONICS, ROWS
+    from isa.generate import describe
+    from isa.instr import IsaError
+    from isa.table import CHAPTERS, ROWS
 
     if options.action == "show":
-        if options.name not in MNEMONICS:
-            raise UsageError(f"isa show: no instruction `{options.name}`{did_you_mean(options.name, MNEMONICS)}")
-        print("\n\n".join(map(_row_text, MNEMONICS[options.name])))
+        try:
+            print(describe(options.name))
+        except IsaError as error:
+            hint = f"; did you mean `{error.suggestion}`?" if error.suggestion else ""
+            raise UsageError(f"isa show: {error}{hint}") from None
         return OK
     chapters = {chapter.__name__.rpartition(".")[2]: chapter for chapter in CHAPTERS}
     if options.name and options.name not in chapters:
-        known = ", ".join(chapters)
-        raise UsageError(
-            f"isa list: no chapter `{options.name}`{did_you_mean(options.name, chapters)}; there are {known}"
-        )
+        hint = did_you_mean(options.name, chapters)
+        raise UsageError(f"isa list: no chapter `{options.name}`{hint}; there are {', '.join(chapters)}")
     for row in chapters[options.name].ROWS if options.name else ROWS:
         print(f"{row.syntax:64}  {row.meaning.partition('. ')[0]}")
     return OK
-
-
-def _row_text(row: Any) -> str:
-    """A row of the instruction table, for reading."""
-    lines = [
-        row.syntax,
-        *(f"    .{name:8} {' '.join('.' + value for value in values)}" for name, values in row.slots.items()),
-    ]
-    target = f"; needs .target {row.target}" if row.target else ""
-    return "\n".join([*lines, f"  {row.meaning}", f"  [{row.source}; latency class {row.latency}{target}]"])
 
 
 def _config(options: Any) -> int:

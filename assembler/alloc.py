@@ -144,6 +144,9 @@ def intervals(
     for register in bit_numbers(at_entry):
         first[register] = 0
         last[register] = max(last[register], 0)
+    for register in bit_numbers(at_exit):  # results of a body without instructions, too
+        first[register] = min(first[register], max(0, 2 * len(accesses) - 1))
+        last[register] = max(last[register], first[register])
     for i, (reads, writes, _, early) in enumerate(accesses):
         at = 2 * i
         for register in reads:

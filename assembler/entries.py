@@ -31,6 +31,8 @@ class EntryWriter:
 
     def value(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
         """A register, or what may stand for one when it is read."""
+        if isinstance(operand, Vector) and len(operand.items) == 1:
+            operand = operand.items[0]
         if isinstance(operand, Name):
             thing = self.scope.names.get(operand.name) or self.scope.find(operand.name)
             if isinstance(thing, Register):

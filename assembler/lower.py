@@ -240,6 +240,8 @@ class _Writer:
         extent = self.layout.extents[body.number]
         start, given = self.starts.get(body.number, -1), body.physical
         frame = body.frame_bytes if body.recursive else extent.frame_end - extent.frame
+        if not body.defined:
+            return Function(body.name, -1, -1, 0, 0, 0, 0, 0, 0)
         called = sorted({self.function_index[n] for n in self._callees(body)})
         return Function(
             name=body.name,

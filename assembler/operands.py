@@ -88,7 +88,7 @@ class Plan:
 def shape(operand: Operand) -> str:
     """Shape of an operand as `resolve` knows it."""
     if type(operand) is Vector:
-        return f"{{{len(operand.items)}}}"
+        return f"{{{len(operand.items)}}}" if len(operand.items) > 1 else "r"  # `{a}` is `a`
     if type(operand) is PredPair:
         return "r|r"
     return _SHAPES[type(operand)]

@@ -47,7 +47,7 @@ def formats():
                     yield width, signed, wide
 
 
-@pytest.mark.parametrize(("width", "signed", "wide"), formats())
+@pytest.mark.parametrize(("width", "signed", "wide"), list(formats()))
 def test_load(functions, rng, width, signed, wide):
     memory = buffer(4096, np.uint8, rng.integers(0, 256, 4096))
     base = 1 << 40
@@ -66,7 +66,7 @@ def test_load(functions, rng, width, signed, wide):
             assert (d == want).all(), (mask, unit)
 
 
-@pytest.mark.parametrize(("width", "signed", "wide"), formats())
+@pytest.mark.parametrize(("width", "signed", "wide"), list(formats()))
 def test_store(functions, rng, width, signed, wide):
     base = 1 << 41
     source = buffer(32, np.uint64 if wide else np.uint32, rng.integers(0, 1 << 32, 32))
@@ -83,7 +83,7 @@ def test_store(functions, rng, width, signed, wide):
             assert (memory == want).all(), (mask, unit)
 
 
-@pytest.mark.parametrize(("width", "signed", "wide"), formats())
+@pytest.mark.parametrize(("width", "signed", "wide"), list(formats()))
 def test_lanes_without_mask_touch_nothing(functions, width, signed, wide):
     """The page after the active lanes' bytes, and the pages inactive lanes point to, must not be touched."""
     import ctypes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import gc
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,18 @@ def read_source(source: str | Path) -> tuple[str, str]:
     return source, "<text>"
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Assembling makes many objects that all stay until its end: the garbage collector would only walk them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 def _checked(
     source: str | Path, include_dirs: Sequence[str | Path], defines: Mapping[str, Any]
 ) -> tuple[Program, Source, list[Diagnostic]]:
@@ -38,17 +52,19 @@ def check(
     source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
 ) -> list[Diagnostic]:
     """All errors and warnings of a file or text, in the order of the text."""
-    return _checked(source, include_dirs, defines or {})[2]
+    with _uncollected():
+        return _checked(source, include_dirs, defines or {})[2]
 
 
 def assemble(
     source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
 ) -> Image:
     """The Image of a file (a Path, or a text of one line) or of a program's text; AssemblyError with all its errors."""
-    program, origin, diagnostics = _checked(source, include_dirs, defines or {})
-    if has_errors(diagnostics):
-        raise AssemblyError(diagnostics)
-    return lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
+    with _uncollected():
+        program, origin, diagnostics = _checked(source, include_dirs, defines or {})
+        if has_errors(diagnostics):
+            raise AssemblyError(diagnostics)
+        return lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
 
 
 def resource_lines(image: Image) -> list[str]:

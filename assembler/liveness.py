@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from assembler.alloc import Access
 from assembler.flow import BasicBlock, basic_blocks
-from assembler.program import KIND, PREDICATE_KINDS, READ, REGISTER_KINDS, ROLE, VALUE, WRITE, Body, Step
+from assembler.program import KIND, PREDICATE_KINDS, READ, REGISTER_KINDS, VALUE, WRITE, Body, Step
 from isa.image import OperandKind
 from isa.instr import Kind
 
-LABEL, MEM_REG = int(OperandKind.LABEL), int(OperandKind.MEM_REG)
+LABEL = int(OperandKind.LABEL)
+NAMES = REGISTER_KINDS | PREDICATE_KINDS
 ASYNC = "wgmma.mma_async"
 ASYNC_WAIT = "wgmma.wait_group"
 
@@ -35,27 +36,22 @@ def body_blocks(body: Body) -> list[BasicBlock]:
 
 def accesses(body: Body) -> list[Access]:
     """Registers read and written by each step; numbers are the body's register numbers."""
-    registers = body.registers
     asynchronous = _asynchronous(body.steps)
     result = []
     for step in body.steps:
         reads, writes = [], []
-        for entry in step.entries:
-            kind = entry[KIND]
-            if kind in REGISTER_KINDS or kind in PREDICATE_KINDS:
-                if kind == MEM_REG or entry[ROLE] != WRITE:
-                    reads.append(entry[VALUE])
-                if kind != MEM_REG and entry[ROLE] != READ:
-                    writes.append(entry[VALUE])
-        early = step.early or len(writes) > 1
-        if not early and writes and reads:
-            size = registers[writes[0]].size
-            early = any(registers[r].size != size for r in reads)
-        if step.guard:
-            reads.append(abs(step.guard) - 1)
+        for kind, role, _, _, value, _ in step.entries:
+            if kind in NAMES:
+                if role != WRITE:
+                    reads.append(value)
+                if role != READ:
+                    writes.append(value)
+        guard = step.guard
+        if guard:
+            reads.append(guard - 1 if guard > 0 else -guard - 1)
         if asynchronous and step.op.startswith(ASYNC_WAIT):
             reads.extend(asynchronous)
-        result.append(Access(tuple(reads), tuple(writes), step.guard != 0, early))
+        result.append(Access(tuple(reads), tuple(writes), guard != 0, step.early or len(writes) > 1))
     return result
 
 

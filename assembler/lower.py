@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assembler.calls import edges, lower_calls
-from assembler.layout import Layout, place
+from assembler.columns import entry_columns, span_columns
+from assembler.flow import cycles
+from assembler.layout import Layout, place, reached_bodies
 from assembler.program import (
     KIND,
     OUTER,
@@ -21,8 +27,9 @@ from assembler.program import (
     Step,
     Variable,
 )
+from assembler.source import Span
 from assembler.stack import DEFAULT_STACK_BYTES, lower_stack
-from isa.image import SPANS, Function, Image, Kernel, OperandKind, Param, RegisterName, Symbol, empty_columns, pack
+from isa.image import COLUMNS, Function, Image, Kernel, OperandKind, Param, RegisterName, Symbol
 from isa.table import digest
 
 LABEL, FUNC = int(OperandKind.LABEL), int(OperandKind.FUNC)
@@ -42,8 +49,6 @@ def lower(program: Program, files: Sequence[str], texts: Sequence[str]) -> Image
 
 def place_after_stack(program: Program, graph: Sequence[Sequence[int]]) -> Layout:
     """Lower the stack, then decide all places and give the stack pointer its start."""
-    from assembler.layout import reached_bodies
-
     reached = reached_bodies(graph)
     recursive = {body.number for body in program.bodies if body.recursive}
     lower_stack(program, [bool(r & recursive) for r in reached])
@@ -88,22 +93,9 @@ def _order(program: Program, graph: Sequence[Sequence[int]]) -> list[Body]:
     The machine runs the lowest instruction of a diverged warp first, so lanes inside a function return and rejoin the
     others before those go on.
     """
-    from assembler.flow import cycles
-
     functions = [n for component in cycles(graph) for n in sorted(component) if not program.bodies[n].is_kernel]
     kernels = [body for body in program.bodies if body.is_kernel]
     return [program.bodies[n] for n in functions if program.bodies[n].defined] + kernels
-
-
-def _where(step: Step) -> tuple[int, int, int, int]:
-    """File, line, column and end column of a step; of text on several lines, what is on the first."""
-    span = step.place
-    where = span.location
-    end = where.end_col
-    if where.end_line != where.line:
-        end = len(span.source.files[where.file].line(where.line)) + 1
-    limit = (1 << 16) - 1
-    return where.file, where.line, min(where.col, limit), min(end, limit)
 
 
 def _unique_names(variables: Sequence[Variable]) -> dict[int, str]:
@@ -159,7 +151,7 @@ class _Writer:
             files=self.files,
             texts=self.texts,
             ops=ops,
-            **pack(columns),
+            **columns,
             kernels=[self._kernel(body) for body in bodies if body.is_kernel],
             functions=[self._function(body) for body in bodies if not body.is_kernel],
             symbols=[self._symbol(v) for v in self.symbols],
@@ -167,27 +159,26 @@ class _Writer:
             host=self.program.host,
         )
 
-    def _columns(self) -> tuple[dict[str, list[int]], list[str]]:
-        columns = empty_columns()
-        op, guard, first = columns["op"], columns["guard"], columns["first"]
+    def _columns(self) -> tuple[dict[str, NDArray[Any]], list[str]]:
+        op: list[int] = []
+        guard: list[int] = []
+        first = [0]
         numbers: dict[str, int] = {}
         entries: list[Entry] = []
+        spans: list[Span] = []
         for body in self.order:
             slots = [register.slot for register in body.registers]
-            base = self.starts[body.number]
-            resolve = self._resolver(body, slots, base)
+            resolve = self._resolver(body, slots, self.starts[body.number])
             for step in body.steps:
                 op.append(numbers.setdefault(step.op, len(numbers)))
                 g = step.guard
                 guard.append(0 if g == 0 else slots[g - 1] + 1 if g > 0 else -slots[-g - 1] - 1)
-                entries.extend(map(resolve, step.entries))
+                entries.extend([resolve(entry) for entry in step.entries])
                 first.append(len(entries))
-            for name, column in zip(SPANS, zip(*map(_where, body.steps), strict=True), strict=False):
-                columns[name].extend(column)
-        names = ("o_kind", "o_role", "o_type", "o_group", "o_value", "o_offset")
-        for name, column in zip(names, zip(*entries, strict=True), strict=False):
-            columns[name].extend(column)
-        return columns, list(numbers)
+                spans.append(step.place)
+        heads = {"op": op, "guard": guard, "first": first}
+        columns = {name: np.array(values, COLUMNS[name]) for name, values in heads.items()}
+        return {**columns, **span_columns(spans), **entry_columns(entries)}, list(numbers)
 
     def _resolver(self, body: Body, slots: Sequence[int], base: int):  # type: ignore[no-untyped-def]
         labels, symbols, functions = body.labels, self.symbol_index, self.function_index

@@ -1,0 +1,55 @@
+"""Columns of an Image from steps and entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from assembler.program import Entry
+from assembler.source import Span
+from isa.image import COLUMNS, SPANS
+
+ENTRY_COLUMNS = ("o_kind", "o_role", "o_type", "o_group", "o_value", "o_offset")
+
+
+def entry_columns(entries: Sequence[Entry]) -> dict[str, NDArray[Any]]:
+    """Columns of operand entries."""
+    values = zip(*entries, strict=True) if entries else ((),) * len(ENTRY_COLUMNS)
+    return {name: np.array(v, COLUMNS[name]) for name, v in zip(ENTRY_COLUMNS, values, strict=True)}
+
+
+def span_columns(spans: Sequence[Span]) -> dict[str, NDArray[Any]]:
+    """File, line, column and end column of each instruction; of text on several lines, what is on the first."""
+    if spans and len(spans[0].source.marks) == 1:
+        values = _of_plain_text(spans)
+    else:
+        values = list(np.array([_where(span) for span in spans], np.int64).reshape(-1, 4).T)
+    return {
+        name: np.minimum(v, np.iinfo(np.dtype(COLUMNS[name])).max).astype(COLUMNS[name])
+        for name, v in zip(SPANS, values, strict=True)
+    }
+
+
+def _of_plain_text(spans: Sequence[Span]) -> list[NDArray[np.int64]]:
+    """The same for a text without macros, where offsets are those of the file."""
+    source = spans[0].source
+    mark = source.marks[0]
+    lines = np.array([*source.files[mark.file].line_starts, len(source.files[mark.file].text) + 1])
+    starts, ends = (
+        np.fromiter((getattr(s, side) for s in spans), np.int64, len(spans)) - mark.start + mark.offset
+        for side in ("start", "end")
+    )
+    line = np.searchsorted(lines, starts, "right")
+    first = lines[line - 1]
+    return [np.full(len(spans), mark.file), line, starts - first + 1, np.minimum(ends - first + 1, lines[line] - first)]
+
+
+def _where(span: Span) -> tuple[int, int, int, int]:
+    where = span.location
+    end = where.end_col
+    if where.end_line != where.line:
+        end = len(span.source.files[where.file].line(where.line)) + 1
+    return where.file, where.line, where.col, end

@@ -67,7 +67,7 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 
 def _with_repetitions(found: list[Diagnostic]) -> Diagnostic:
-    places = {tuple(_position(diagnostic.span)) for diagnostic in found}
+    places = {(diagnostic.span.start, *_position(diagnostic.span)) for diagnostic in found}
     if len(places) < 2:
         return found[0]
     more = len(places) - 1

@@ -48,12 +48,13 @@ class Macro:
             report(errors.expected(Span(text, *line.rest).stripped(), "`NAME parameters`"))
             return None
         parameters = []
-        for begin, finish in _split(mask(text.text), match.end(), stop):
+        masked = mask(text.text[:stop])
+        for begin, finish in _split(masked, match.end(), stop):
             given = _PARAMETER.match(text.text[begin:finish])
             if not given:
                 report(errors.expected(Span(text, begin, finish).stripped(), "`parameter` or `parameter=default`"))
                 continue
-            default = _stripped(text, begin + given.start(2), finish) if given[2] is not None else None
+            default = _stripped(text, masked, begin + given.start(2), finish) if given[2] is not None else None
             parameters.append(Parameter(given[1], default))
         body = text.piece(line.end, end.start)
         unknown = _check_body(body, [parameter.name for parameter in parameters], report)
@@ -124,11 +125,11 @@ def arguments(text: Source, line: Line, at: int) -> tuple[list[Source], int]:
     stop = masked.find(";", at)
     if stop < 0:
         stop = len(masked.rstrip())
-    begin, end = line.start + at, line.start + max(at, stop)
+    stop = max(at, stop)
+    end = line.start + stop
     if not masked[at:stop].strip():
         return [], end
-    base = line.start
-    return [_stripped(text, base + a, base + b) for a, b in _split(masked, begin - base, end - base)], end
+    return [_stripped(text, masked, a, b, line.start) for a, b in _split(masked, at, stop)], end
 
 
 def _split(masked: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -145,9 +146,11 @@ def _split(masked: str, start: int, end: int) -> list[tuple[int, int]]:
     return [*parts, (begin, end)]
 
 
-def _stripped(text: Source, start: int, end: int) -> Source:
-    span = Span(text, start, end).stripped()
-    return text.piece(span.start, span.end)
+def _stripped(text: Source, masked: str, start: int, end: int, base: int = 0) -> Source:
+    """Characters [start, end) of the masked text, which begins at `base`, without blanks and comments around them."""
+    found = masked[start:end]
+    start += len(found) - len(found.lstrip())
+    return text.piece(base + start, base + max(start, start + len(found.strip())))
 
 
 def substitute(body: Source, values: Mapping[str, Source | str], macro: str = "") -> Source:

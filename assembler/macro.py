@@ -26,7 +26,7 @@ _WORD = re.compile(r"[A-Za-z_$][\w$]*")
 _REGISTER = re.compile(r"[%$][\w$.]+")
 _GOES_ON = frozenset(",([|+-*/=!~<&^?")
 _MAX_DEPTH = 100
-_MAX_SIZE = 50_000_000
+_MAX_SIZE = 20_000_000
 """Characters of an expanded text."""
 
 

@@ -104,7 +104,7 @@ class Source:
         """Origin of characters [start, end) of the expanded text."""
         last = max(start, end - 1)
         first_mark, last_mark = self.mark(start), self.mark(last)
-        whole = first_mark is last_mark or first_mark.place == last_mark.place is not None
+        whole = first_mark is last_mark
         file, begin, _ = _origin(first_mark, start, not whole)
         last_file, _, stop = _origin(last_mark, last, not whole)
         if last_file != file or stop < begin:

@@ -24,7 +24,6 @@ from ..state import (
     SHARED_STRIDE,
     SM_SHARED,
     WAKE,
-    Fault,
     Space,
 )
 
@@ -36,7 +35,7 @@ def fault(A, g, s, w, code, lane, address, nbytes, t):
         A[g + FAULT] = code
         A[g + FAULT + 1] = s
         A[g + FAULT + 2] = w
-        A[g + FAULT + 3] = A[s + PC + w]
+        A[g + FAULT + 3] = A[s + PC + w] - 1  # the pc moves on before an instruction executes
         A[g + FAULT + 4] = lane
         A[g + FAULT + 5] = address
         A[g + FAULT + 6] = nbytes

@@ -5,7 +5,7 @@ from enum import IntEnum
 from ..jit import inline, outline
 from ..params import FN_MATCH, FN_REDUX, FN_SHFL, FN_SPLAT32
 from ..raw import call, ctz, load_u32, store_32
-from ..state import ACTIVE, LIVE, PC, R_SUB, Fault
+from ..state import ACTIVE, LIVE, R_SUB, Fault
 from .memory_space import fault
 from .operands import operand, registers
 from .paths import gather_parked, park_path, unpark
@@ -47,7 +47,6 @@ def gather_members(A, g, s, w, needed, pc, is_barrier, t):
         if is_barrier:
             unpark(A, s, w)
         else:
-            A[s + PC + w] = pc
             fault(A, g, s, w, Fault.DIVERGENT, ctz(needed), 0, 0, t)
     return False
 

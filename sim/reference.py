@@ -74,8 +74,8 @@ def moe_layer(
     route [tokens, topk]: the experts the kernel chose. A choice is accepted where its logits differ from the best ones
     by less than float32 sums can, so that a tie is no mistake; otherwise the reference's own choice holds.
     """
-    stacked1, stacked2 = np.concatenate([_f64(w) for w in w1]), np.concatenate([_f64(w) for w in w2])
-    experts = len(stacked1)
+    first, second = [w for gpu in w1 for w in gpu], [w for gpu in w2 for w in gpu]
+    experts = len(first)
     out = []
     for gpu, tokens in enumerate(x):
         inputs = _f64(tokens)
@@ -85,7 +85,7 @@ def moe_layer(
         chosen = _choose(logits, topk, None if route is None else np.asarray(route[gpu]).reshape(-1, topk))
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
-        out.append(_run_experts(inputs, chosen, weights, stacked1, stacked2).astype(BF16))
+        out.append(_run_experts(inputs, chosen, weights, first, second).astype(BF16))
     return out
 
 
@@ -110,9 +110,9 @@ def _run_experts(inputs: Any, chosen: Any, weights: Any, w1: Any, w2: Any) -> An
         tokens, _ = np.nonzero(chosen == expert)
         if not tokens.size:
             continue
-        hidden = inputs[tokens] @ w1[expert].T
+        hidden = inputs[tokens] @ _f64(w1[expert]).T
         hidden = _bf16(hidden / (1 + np.exp(-hidden)))
-        out[tokens] += weights[tokens, expert][:, None] * _bf16(hidden @ w2[expert].T)
+        out[tokens] += weights[tokens, expert][:, None] * _bf16(hidden @ _f64(w2[expert]).T)
     return out
 
 
@@ -174,9 +174,7 @@ def compare(got: dict[int, Any], want: dict[int, Any], rtol: float, atol: float)
             worst = Comparison(not bad[index], error, 0, 0, gpu, index, a[index].item(), b[index].item())
     if worst is None:
         return Comparison(True, 0.0, 0, 0, 0, (), 0.0, 0.0)
-    return Comparison(
-        mismatches == 0, worst.error, mismatches, elements, worst.gpu, worst.index, worst.got, worst.want
-    )
+    return Comparison(mismatches == 0, worst.error, mismatches, elements, worst.gpu, worst.index, worst.got, worst.want)
 
 
 def _comparable(array: Any) -> Any:

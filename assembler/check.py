@@ -102,7 +102,7 @@ class ModuleChecker:
             self.problems.error("repeated", "a program has one `.host` block", item.span, notes=notes)
             return
         self.host = item
-        self.program.host = {"name": item.name, "statements": item.statements}
+        self.program.host = {"name": item.name, "statements": item.statements, "sets": list(item.sets)}
 
     def _declare_body(self, item: Entry | Func) -> None:
         known = self.scope.names.get(item.name)

@@ -96,11 +96,11 @@ class Parser:
         return Module(value.get("version", ""), value.get("target", ()), size, tuple(self.items), span)
 
     def _check_header(self) -> None:
-        first = scan.skip(self.text, 0)
         if not {"version", "target"} <= self.header.keys():
-            places = [item.span for item in self.items] or [self._span(first, first)]
-            after = [entry[1] for entry in self.header.values()][-1:] if not self.items else places[:1]
-            self._report(errors.no_version((after or places)[0]))
+            others = [entry[1] for word, entry in self.header.items() if word == "address_size"]
+            places = sorted([*others, *(item.span for item in self.items)], key=lambda span: span.start)
+            start = scan.skip(self.text, 0)
+            self._report(errors.no_version(places[0] if places else self._span(start, start)))
         elif self.header["version"][1].start > self.header["target"][1].start:
             self._report(errors.misplaced(self.header["version"][1], "`.version`", "at the top of a program"))
 

@@ -81,6 +81,9 @@ class Kernel:
     maxntid: tuple[int, int, int] | None = None
     reqntid: tuple[int, int, int] | None = None
     cluster: tuple[int, int, int] | None = None  # .reqnctapercluster
+    pressure: int = (
+        0  # slots needed if registers of all widths could share them, as on silicon: what occupancy depends on
+    )
     registers: list[RegisterName] = field(default_factory=list)
 
 

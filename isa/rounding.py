@@ -158,18 +158,17 @@ def sum_odd(a: V, b: V) -> V:
     return odd(total, sum_error(a, b, total))
 
 
-def zero_down(d: V, a: V, b: V, rnd: str) -> V:
+def zero_down(d: V, exact_zero: V, a: V, b: V, rnd: str) -> V:
     """Round-down makes the zero of a cancelling sum a + b negative."""
     if rnd != "rm":
         return d
-    cancels = (d == d.const(0)) & (negative(a) | negative(b))
-    return cancels.where(-d.const(0).abs(), d)
+    return (exact_zero & (negative(a) | negative(b))).where(-d.const(0).abs(), d)
 
 
-def overflow_error(near: V, error: V, inputs_finite: V) -> V:
-    """`error`, or one that points back from infinity where finite inputs overflowed."""
+def true_error(near: V, error: V, regular: V) -> V:
+    """`error`, or one that points back from infinity where `regular` inputs overflowed; 0 for other inputs."""
     back = negative(near).where(near.const(1), near.const(-1))
-    return (finite(near) | ~inputs_finite).where(error, back)
+    return regular.where(finite(near).where(error, back), near.const(0))
 
 
 def add(a: V, b: V, rnd: str) -> V:
@@ -177,10 +176,11 @@ def add(a: V, b: V, rnd: str) -> V:
     if rnd == "rn":
         return a + b
     if a.t != "f64":
-        return zero_down(narrow(sum_odd(a.to("f64"), b.to("f64")), a.t, rnd), a, b, rnd)
-    near = a + b
-    error = overflow_error(near, sum_error(a, b, near), finite(a) & finite(b))
-    return zero_down(directed(near, error, rnd), a, b, rnd)
+        d = narrow(sum_odd(a.to("f64"), b.to("f64")), a.t, rnd)
+    else:
+        near = a + b
+        d = directed(near, true_error(near, sum_error(a, b, near), finite(a) & finite(b)), rnd)
+    return zero_down(d, d == d.const(0), a, b, rnd)
 
 
 def mul(a: V, b: V, rnd: str) -> V:
@@ -193,7 +193,7 @@ def mul(a: V, b: V, rnd: str) -> V:
     x, y = raised(a), raised(b)
     exact = x.fma(y, -(near * factor(a) * factor(b)))
     error = (near.abs() < near.const(2.0**-900)).where(exact, a.fma(b, -near))
-    return directed(near, overflow_error(near, error, finite(a) & finite(b)), rnd)
+    return directed(near, true_error(near, error, finite(a) & finite(b)), rnd)
 
 
 def factor(a: V) -> V:
@@ -211,33 +211,52 @@ def fma(a: V, b: V, c: V, rnd: str) -> V:
     if rnd == "rn":
         return a.fma(b, c)
     if a.t != "f64":
-        product = a.to("f64") * b.to("f64")
-        return zero_down(narrow(sum_odd(product, c.to("f64")), a.t, rnd), product.to(a.t), c, rnd)
+        product, wide = a.to("f64") * b.to("f64"), c.to("f64")
+        total = sum_odd(product, wide)
+        return zero_down(narrow(total, a.t, rnd), total == total.const(0), product, wide, rnd)
     near = a.fma(b, c)
-    error = overflow_error(near, _fma_error(a, b, c, near), finite(a) & finite(b) & finite(c))
-    return zero_down(directed(near, error, rnd), a * b, c, rnd)
+    error = true_error(near, _fma_error(a, b, c, near), finite(a) & finite(b) & finite(c))
+    zero = near.const(0)
+    return zero_down(directed(near, error, rnd), (near == zero) & (error == zero), a * b, c, rnd)
 
 
 def _fma_error(a: V, b: V, c: V, near: V) -> V:
     """A number with the sign of a * b + c - near (Boldo and Muller), scaled where terms would over- or underflow."""
-    large = (near.abs() > near.const(2.0**900)) | (c.abs() > c.const(2.0**900))
-    small = (near.abs() < near.const(2.0**-800)) & (c.abs() < c.const(2.0**-700))
-    up_a = (a.abs() < b.abs()) & small
-    up_b = small & ~up_a
-    scale = small.where(a.const(2.0**300), large.where(a.const(2.0**-200), a.const(1)))
-    down_a = (a.abs() >= b.abs()) & large
-    a = (up_a | down_a).where(a * scale, a)
-    b = (up_b | (large & ~down_a)).where(b * scale, b)
-    c, near = c * scale, near * scale
+    zero, one = near.const(0), near.const(1)
+    product = a * b
+    sign = (negative(a) ^ negative(b)).where(-one, one)
+    lost = product.abs() < c.abs() * near.const(2.0**-120)
+    vanishes = (a == zero) | (b == zero)
+    error = _scaled_error(a, b, c, near)
+    return vanishes.where(zero, lost.where(sign, error))
+
+
+def _scaled_error(a: V, b: V, c: V, near: V) -> V:
+    """The error where neither the product is lost beside c nor a factor is 0."""
+    one = near.const(1)
+    small = (near.abs() < near.const(2.0**-690)) & (c.abs() < near.const(2.0**-690))
+    big = near.const(2.0**900)
+    large = (near.abs() > big) | (c.abs() > big)
+    first = a.abs() >= b.abs()
+    up, down = near.const(2.0**600), near.const(2.0**-200)
+    x = a * small.where(up, (large & first).where(down, one))
+    y = b * small.where(up, (large & ~first).where(down, one))
+    addend, rounded = (v * small.where(up, one) * small.where(up, large.where(down, one)) for v in (c, near))
+    least = near.const(2.0**-900)
+    tiny = large & (addend.abs() < least) & (c != c.const(0))
+    addend = tiny.where(negative(c).where(-least, least), addend)
+    return _fma_rest(x, y, addend, rounded)
+
+
+def _fma_rest(a: V, b: V, c: V, near: V) -> V:
+    """a * b + c - near, near being the rounded value, when no term leaves the range."""
     product = a * b
     low = a.fma(b, -product)
     s = c + low
     s_low = sum_error(c, low, s)
     t = product + s
     t_low = sum_error(product, s, t)
-    gamma = (t - near) + t_low
-    total = gamma + s_low
-    return total
+    return ((t - near) + t_low) + s_low
 
 
 def div(a: V, b: V, rnd: str) -> V:
@@ -261,15 +280,17 @@ def _div64(a: V, b: V, rnd: str) -> V:
     """Directed f64 division; operands and quotient are scaled by powers of two so that the remainder is exact."""
     near = a / b
     exact = finite(a) & finite(b) & (b != b.const(0))
-    big, tiny = near.const(2.0**500), near.const(2.0**-500)
-    half = near.const(2.0**-250)
-    double = near.const(2.0**250)
-    bs = (b.abs() > big).where(half, (b.abs() < tiny).where(double, near.const(1)))
-    qs = (near.abs() > big).where(half, (near.abs() < tiny).where(double, near.const(1)))
-    more = (near.abs() < near.const(2.0**-700)).where(double, near.const(1))
-    rest = (-(near * qs * more)).fma(b * bs, a * bs * qs * more)
+    up, down = _towards_one(a), _towards_one(b)
+    half = up * (near.const(1) / down)
+    rest = (-(near * half * half)).fma(b * down * down, a * up * up)
     error = negative(b).where(-rest, rest)
-    return directed(near, overflow_error(near, error, exact), rnd)
+    return directed(near, true_error(near, error, exact), rnd)
+
+
+def _towards_one(a: V) -> V:
+    """2**300, 1 or 2**-300: twice multiplied with `a` it brings very small and very large numbers near 1, exactly."""
+    large, small = a.abs() > a.const(2.0**300), a.abs() < a.const(2.0**-300)
+    return large.where(a.const(2.0**-300), small.where(a.const(2.0**300), a.const(1)))
 
 
 def sqrt(a: V, rnd: str) -> V:

@@ -155,7 +155,7 @@ def sqrt(op: Op, a: V) -> V:
 
 
 def div(op: Op, a: V, b: V) -> V:
-    """Under .ftz, a times the reciprocal: 0 for the largest divisors, whose reciprocal is subnormal. Else any divisor."""
+    """Under .ftz a times the reciprocal: 0 for the largest divisors, whose reciprocal is subnormal."""
     if "ftz" not in op.mods:
         return canonical(a / b)
     b = flush(op, b)

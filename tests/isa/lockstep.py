@@ -1,6 +1,7 @@
-"""Runs PTX kernels without loops, calls or barriers on NumPy: every thread a lane of one wide warp.
+"""Runs PTX kernels without calls, barriers and shared memory on NumPy: every thread a lane of one wide warp.
 
-Small on purpose: it exists so that lane functions can be compared with outputs recorded on silicon.
+Small on purpose: it exists to compare lane functions with outputs recorded on silicon. The statement executed
+next is always the first one that any thread waits at, so that diverged threads meet again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from isa.special import SPECIAL
 from isa.table import resolve
 from isa.types import TYPES, lane_type
 
+END = 1 << 40
 STATEMENT = re.compile(r"(?:@(!?)(%?\w+)\s+)?([a-z][\w.:]*)\s*(.*)", re.S)
 
 
@@ -56,7 +58,8 @@ class Machine:
         self.threads = grid * block
         self.registers: dict[str, np.ndarray[Any, Any]] = {}
         self.active = np.ones(self.threads, bool)
-        self.waiting: dict[str, np.ndarray[Any, Any]] = {}
+        self.at = np.zeros(self.threads, np.int64)  # statement each thread is at
+        self.labels: dict[str, int] = {}
 
     def special(self, name: str) -> np.ndarray[Any, Any]:
         index = np.arange(self.threads, dtype=np.uint64)
@@ -143,25 +146,28 @@ class Machine:
         elif op.kind in (Kind.LD, Kind.ST):
             self.access(op, operands, mask)
         elif op.kind == Kind.BRA:
-            self.waiting[operands[0]] = self.waiting.get(operands[0], False) | mask
-            self.active = self.active & ~mask
+            self.at[mask] = self.labels[operands[0]]
         elif op.kind in (Kind.RET, Kind.EXIT):
-            self.active = self.active & ~mask
+            self.at[mask] = END
         else:
             raise NotImplementedError(opcode)
 
     def run(self, body: str) -> None:
-        """Execute the statements of a kernel body, labels in source order."""
+        """Execute a kernel body until all threads are done."""
+        statements: list[tuple[str, str, str, list[str]]] = []
         for piece in re.split(r";|(?<=:)\s", body):
             text = piece.strip()
             label = re.fullmatch(r"(\$?\w+):", text)
             if label:
-                if label[1] in self.waiting:
-                    self.active = self.active | self.waiting.pop(label[1])
+                self.labels[label[1]] = len(statements)
             elif text and not text.startswith("."):
                 match = STATEMENT.fullmatch(text)
                 assert match, text
-                self.step(match[1] or "", match[2] or "", match[3], split(match[4]))
+                statements.append((match[1] or "", match[2] or "", match[3], split(match[4])))
+        while (first := int(self.at.min())) < len(statements):
+            self.active = self.at == first
+            self.at[self.active] = first + 1
+            self.step(*statements[first])
 
 
 def kernel_body(text: str, name: str) -> tuple[list[str], str]:

@@ -182,12 +182,13 @@ def to_fp8(a: V, t: str) -> V:
     """An f32 as the code of an 8-bit float in a u32: nearest even, saturated to the largest finite value."""
     mantissa, bias, largest = _FP8[t]
     mag = raw(a) & raw(a).const(0x7FFFFFFF)
+    limit = mag.const(0x43E00000 if t == "e4m3" else 0x47600000)
+    mag = (mag > limit).where(limit, mag)
     lowest = mag.const(127 - bias + 1 << 23)
     exponent = mag & mag.const(0x7F800000)
     exponent = (exponent < lowest).where(lowest, exponent)
     grid = (exponent + exponent.const(23 - mantissa << 23)).bits("f32")
-    limit = mag.const(0x43E00000 if t == "e4m3" else 0x47600000)
-    value = ((mag > limit).where(limit, mag)).bits("f32")
+    value = mag.bits("f32")
     rounded = raw((value + grid) - grid)
     normal = (rounded >> rounded.const(23 - mantissa)) - rounded.const(127 - bias << mantissa)
     scale = value.const(2.0 ** (bias - 1 + mantissa))

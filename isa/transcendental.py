@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from .instr import Instr, Kind, Op
-from .rounding import canonical, finite, flush, flush_always, halves, joined, mul, raw
+from .rounding import canonical, finite, flush, flush_always, halves, joined, mul, negative, raw
 
 V = Any
 _EX2 = (1.0, 0.6931471824645996, 0.24022646248340607, 0.05550328642129898, 0.009618489071726799, 0.0013399930903688073,
@@ -94,8 +94,8 @@ def _circular(op: Op, a: V, shift: int) -> V:
 
     As on silicon the angle becomes turns by a product truncated to f32, so that the error grows with the angle.
     """
-    a = flush(op, a)
-    turns = flush_always(mul(a, a.const(0.15915493667125702), "rz"))
+    angle = flush(op, a).abs()
+    turns = flush_always(mul(angle, a.const(0.15915493667125702), "rz"))
     turns = turns - turns.trunc()
     quarter = (turns * turns.const(4)).rint()
     x = (turns - quarter * quarter.const(0.25)) * turns.const(2 * math.pi)
@@ -105,6 +105,8 @@ def _circular(op: Op, a: V, shift: int) -> V:
     one, two = count.const(1), count.const(2)
     d = ((count & one) == one).where(polynomial(square, _COS), x * polynomial(square, _SIN))
     d = ((count & two) == two).where(-d, d)
+    if shift == 0:
+        d = negative(a).where(-d, d)
     return canonical(finite(a).where(d, a.const(math.nan)))
 
 

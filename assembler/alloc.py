@@ -1,9 +1,10 @@
 """Virtual registers to physical slots: liveness on the control flow graph, then a linear scan.
 
 Why per-lane liveness is enough although the lanes of a warp share physical registers: a register holds 32 separate
-values and a masked write leaves the other lanes alone, so two virtual registers may share a slot whenever no *lane* can
-need both. Lanes that wait on the other side of a branch keep their values because nobody writes their part of the slot.
-A guarded write therefore does not end the life of the old value.
+values and a masked write leaves the other lanes alone, so two virtual registers of the same width may share a slot
+whenever no *lane* can need both. Lanes that wait on the other side of a branch keep their values because nobody writes
+their part of the slot. (Of different widths they may not: lanes lie elsewhere then. `layout` sees to it.) A guarded
+write does not end the life of the old value.
 
 An interval covers everything from the first to the last position where the register is live, holes included. A value
 counts as live only where some definition may have reached it, so a register first written under a guard does not become
@@ -172,11 +173,14 @@ def _take(free: int, size: int) -> int:
     return (candidates & -candidates).bit_length() - 1
 
 
-def scan(lives: Sequence[Interval], sizes: Sequence[int], first_slot: int = 0) -> Allocation:
-    """Give every interval the lowest free slot from `first_slot` on; `sizes` in slots (1, 2 or 4) by register."""
+def scan(lives: Sequence[Interval], sizes: Sequence[int], first_slot: int = 0, taken: int = 0) -> Allocation:
+    """Give every interval the lowest free slot from `first_slot` on that is not in the bit set `taken`.
+
+    `sizes` in slots (1, 2 or 4) by register.
+    """
     slots = [-1] * len(sizes)
     used = first_slot
-    free = (1 << (1 << 13)) - 1 & ~((1 << first_slot) - 1)
+    free = (1 << (1 << 13)) - 1 & ~((1 << first_slot) - 1) & ~taken
     active: list[tuple[int, int]] = []
     for start, end, register in lives:
         while active and active[0][0] < start:

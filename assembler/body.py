@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from assembler import moves
-from assembler.entries import FUNC, LABEL, PRED, REG, EntryWriter
+from assembler.entries import CONST, FUNC, LABEL, PRED, REG, EntryWriter
 from assembler.operands import Plan, Spec, plan, shape
-from assembler.program import GROUP, READ, ROLE, TYPE, VALUE, WRITE, Body, Call, Entry, Register, Step, Variable
+from assembler.program import GROUP, KIND, READ, ROLE, TYPE, VALUE, WRITE, Body, Call, Entry, Register, Step, Variable
 from assembler.scope import LabelName, Scope
 from assembler.source import Span
 from assembler.syntax import (
@@ -18,6 +18,7 @@ from assembler.syntax import (
     Instruction,
     Label,
     Name,
+    Not,
     Number,
     Operand,
     PredPair,
@@ -182,6 +183,8 @@ class BodyChecker:
             self._label(operand, specs[0], entries)
         elif form == "targets":
             self._targets(operand, specs[0], entries)
+        elif specs[0].wanted.name == "src_size" and self._is_predicate(operand):
+            self._ignored_source(operand, specs[0], found, entries)
         elif form == "imm":
             write.immediate(operand, specs[0], found, entries, immediates)
         elif type(operand) is PredPair:
@@ -208,6 +211,27 @@ class BodyChecker:
             return
         name = operand.name if isinstance(operand, Name) else operand.span.text
         self.problems.unknown("list of targets", name, operand.span, self.scope.suggestion(name, (Targets,)))
+
+    def _is_predicate(self, operand: Operand) -> bool:
+        name = operand.name if isinstance(operand, Not) else operand
+        thing = self.scope.find(name.name) if isinstance(name, Name) else None
+        return isinstance(thing, Register) and not thing.bits
+
+    def _ignored_source(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        """`cp.async …, size, p`: where p holds nothing is read, as with a source size of 0."""
+        name, inverted = (operand.name, True) if isinstance(operand, Not) else (operand, False)
+        assert isinstance(name, Name)
+        predicate = self.entries.register(name)
+        size = next((e for e in entries if e[KIND] == CONST), None)
+        if predicate is None or size is None:
+            return
+        word = self.body.new_register("%size", "b32", 32)
+        zero, whole = moves.constant(0, "b32"), moves.constant(size[VALUE], "b32")
+        test = (PRED, READ, TYPES["pred"].code, 0, predicate.number, 0)
+        choice = [whole, zero] if inverted else [zero, whole]
+        target = moves.register(self.body, word, WRITE, "b32")
+        self.body.steps.append(moves.step("selp.b32", [target, *choice, test], name.span))
+        entries.append((REG, READ, spec.code, spec.group, word.number, 0))
 
     # -- conversions and inversions that take a step of their own
 

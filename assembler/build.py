@@ -68,9 +68,9 @@ def assemble(
 
 
 def resource_lines(image: Image) -> list[str]:
-    """One line a kernel, as `ptxas -v` prints: registers, predicates, stack and static shared memory in bytes."""
+    """One line a kernel, as `ptxas -v` prints: registers, slots of the model, predicates; bytes of each memory."""
     return [
-        f"{kernel.name}: {kernel.nregs} registers, {kernel.npreds} predicates, {kernel.local_bytes} bytes stack, "
-        f"{kernel.shared_bytes} bytes shared, {kernel.param_bytes} bytes parameters"
-        for kernel in image.kernels
+        f"{k.name}: {k.pressure} registers ({k.nregs} slots), {k.npreds} predicates, {k.local_bytes} bytes stack, "
+        f"{k.shared_bytes} bytes shared, {k.param_bytes} bytes parameters"
+        for k in image.kernels
     ]

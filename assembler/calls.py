@@ -173,11 +173,8 @@ class _Rewrite:
                 if variable.home is not None:
                     self._promoted(index, step, variable)
                     return
-                if variable.space == "local" and step.op.split(".", 2)[1] in ("param", "param::func"):
-                    parts = step.op.split(".")
-                    self.new.append(
-                        moves.step(".".join([parts[0], "local", *parts[2:]]), step.entries, step.place, step.guard)
-                    )
+                if variable.space == "local" and "param" in step.op.split("."):
+                    self.new.append(moves.renamed(step, step.op.replace(".param", ".local", 1)))
                     return
         self.new.append(step)
 
@@ -222,6 +219,7 @@ class _Rewrite:
             for (item, _), formal in zip(call.arguments, callee.formals, strict=True):
                 if not self._in_place(index, item, formal):
                     self._transfer(item, formal, True, step)
+            step.sets = tuple(v.abi.number for v in callee.results if v.abi in self.body.registers)
         at = len(self.new)
         self.new.append(step)
         if callee is not None:

@@ -286,6 +286,6 @@ def _physical(items: tuple[Statement, ...]) -> Physical | None:
         if isinstance(item, Pragma):
             for text in item.strings:
                 word, *numbers = text.strip('"').split()
-                if word == PRAGMA and len(numbers) == 6:
+                if word == PRAGMA and len(numbers) == 7:
                     return Physical(*map(int, numbers))
     return None

@@ -84,11 +84,11 @@ class _Text:
             limits = [("maxntid", body.maxntid), ("reqntid", body.reqntid), ("reqnctapercluster", body.cluster)]
             perf = "".join(f" .{name} {', '.join(map(str, v))}" for name, v in limits if v)
             yield f".visible .entry {body.name}({params}){perf}"
-            numbers = (0, body.nregs, 0, body.npreds, 0, body.local_bytes)
+            numbers = (0, body.nregs, 0, body.npreds, 0, body.local_bytes, body.pressure)
             owner = (image.kernels.index(body), -1)
         else:
             yield f".func {body.name}()"
-            numbers = (body.first_reg, body.nregs, body.first_pred, body.npreds, body.frame_offset, body.frame_bytes)
+            numbers = (body.first_reg, body.nregs, body.first_pred, body.npreds, body.frame_offset, body.frame_bytes, 0)
             owner = (-1, image.functions.index(body))
         yield "{"
         yield f'    .pragma "{PRAGMA} {" ".join(map(str, numbers))}";'

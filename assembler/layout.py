@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from assembler.alloc import intervals, scan
+from assembler.alloc import Allocation, intervals, scan
 from assembler.flow import cycles
 from assembler.liveness import accesses, body_blocks, entry_set, exit_set
 from assembler.program import KIND, VALUE, Body, Program, Register
@@ -15,9 +16,16 @@ from isa.image import OperandKind
 SYM, MEM_SYM = int(OperandKind.SYM), int(OperandKind.MEM_SYM)
 
 
+Claims: TypeAlias = dict[int, int]
+"""Slots, as a bit set, that hold registers of a width."""
+
+
 @dataclass(slots=True)
 class Extent:
-    """Resources of a body: its own slots and predicates [first, end), frame bytes [frame, frame_end)."""
+    """Resources of a body: its own slots and predicates [first, end), frame bytes [frame, frame_end).
+
+    `pressure`: slots its thread would need if registers of all widths could share them, as they do on silicon.
+    """
 
     first_reg: int = 0
     end_reg: int = 0
@@ -25,6 +33,7 @@ class Extent:
     end_pred: int = 0
     frame: int = 0
     frame_end: int = 0
+    pressure: int = 0
 
 
 @dataclass(slots=True)
@@ -34,6 +43,7 @@ class Layout:
     extents: list[Extent]
     reached: list[set[int]]
     shared_bytes: dict[int, int] = field(default_factory=dict)
+    claims: Claims = field(default_factory=dict)
 
 
 def reached_bodies(graph: Sequence[Sequence[int]]) -> list[set[int]]:
@@ -97,6 +107,7 @@ def _place_component(
     reg = max((e.end_reg for e in outside), default=0)
     pred = max((e.end_pred for e in outside), default=0)
     frame = max((e.frame_end for e in outside), default=0)
+    pressure = max((e.pressure for e in outside), default=0)
     bodies = program.bodies
     is_kernel = component[0] < len(bodies) and bodies[component[0]].is_kernel
     if program.stack_pointer is not None and not is_kernel:
@@ -107,31 +118,32 @@ def _place_component(
         reg = max(reg, program.stack_pointer.slot + 1)
     for number in sorted(component, reverse=True):  # groups first
         if number >= len(bodies):
-            reg = _place_group(groups[number - len(bodies)][0].group, reg)
-            extent = Extent(reg, reg, pred, pred, frame, frame)
+            reg = _place_group(groups[number - len(bodies)][0].group, reg, layout.claims)
+            extent = Extent(reg, reg, pred, pred, frame, frame, pressure)
         else:
-            extent = _place_body(program, bodies[number], Extent(reg, reg, pred, pred, frame, frame))
+            claims = {} if is_kernel else layout.claims
+            extent = _place_body(program, bodies[number], Extent(reg, reg, pred, pred, frame, frame, pressure), claims)
         layout.extents[number] = extent
-        reg, pred, frame = extent.end_reg, extent.end_pred, extent.frame_end
+        reg, pred, frame, pressure = extent.end_reg, extent.end_pred, extent.frame_end, extent.pressure
 
 
-def _place_group(registers: Sequence[Register], start: int) -> int:
+def _place_group(registers: Sequence[Register], start: int, claims: Claims) -> int:
+    """Slots of registers all functions of a signature share; no other register may have them."""
     for register in registers:
         register.slot = -(-start // register.size) * register.size
         start = register.slot + register.size
+        for width in (1, 2, 4):
+            claims[width] = claims.get(width, 0) | ((1 << register.size) - 1) << register.slot
     return start
 
 
-def _bank(register: Register) -> int:
-    """0 for predicates, else the width in slots.
+def _place_body(program: Program, body: Body, extent: Extent, claims: Claims) -> Extent:
+    """Places of one body; `claims` holds the slots of each width that registers of other widths may not have.
 
     Lanes of a wide register do not lie where those of narrow ones do, so lanes that wait elsewhere in a diverged warp
-    would lose what they keep in a slot that is used at another width.
+    would lose what they keep in a slot that is used at another width. Kernels never run in one warp: each has its own
+    claims; all functions share theirs.
     """
-    return register.size if register.bits else 0
-
-
-def _place_body(program: Program, body: Body, extent: Extent) -> Extent:
     given = body.physical
     local = [] if body.recursive else [v for v in program.variables if v.body == body.number and v.space == "local"]
     if given is not None:
@@ -147,16 +159,25 @@ def _place_body(program: Program, body: Body, extent: Extent) -> Extent:
         return extent
     lives = intervals(accesses(body), body_blocks(body), len(body.registers), entry_set(body), exit_set(body))
     sizes = [register.size for register in body.registers]
-    for bank in (0, 1, 2, 4):  # predicates; then registers by width, which may not take each other's slots
-        first = extent.first_pred if bank == 0 else extent.end_reg
-        allocation = scan([i for i in lives if _bank(body.registers[i.register]) == bank], sizes, first)
-        for register, slot in zip(body.registers, allocation.slots, strict=True):
-            register.slot = slot if slot >= 0 else register.slot
-        if bank == 0:
-            extent.end_pred = allocation.used
-        else:
-            extent.end_reg = max(extent.end_reg, allocation.used)
+    predicates = [i for i in lives if not body.registers[i.register].bits]
+    pressed = scan([i for i in lives if body.registers[i.register].bits], sizes, extent.pressure)
+    extent.pressure = pressed.used
+    extent.end_pred = max(extent.end_pred, _give(body, scan(predicates, sizes, extent.first_pred)))
+    for width in (1, 2, 4):
+        chosen = [i for i in lives if body.registers[i.register].bits and sizes[i.register] == width]
+        first, second = (claims.get(w, 0) for w in (1, 2, 4) if w != width)
+        extent.end_reg = max(extent.end_reg, _give(body, scan(chosen, sizes, extent.first_reg, first | second)))
+        for interval in chosen:
+            slot = body.registers[interval.register].slot
+            claims[width] = claims.get(width, 0) | ((1 << width) - 1) << slot
     return extent
+
+
+def _give(body: Body, allocation: Allocation) -> int:
+    """Write slots into the body's registers; returns the end of the slots in use."""
+    for register, slot in zip(body.registers, allocation.slots, strict=True):
+        register.slot = slot if slot >= 0 else register.slot
+    return allocation.used if any(slot >= 0 for slot in allocation.slots) else 0
 
 
 def _place_shared(program: Program, layout: Layout) -> None:

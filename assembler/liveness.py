@@ -46,6 +46,7 @@ def accesses(body: Body) -> list[Access]:
                     reads.append(value)
                 if role != READ:
                     writes.append(value)
+        writes.extend(step.sets)
         guard = step.guard
         if guard:
             reads.append(guard - 1 if guard > 0 else -guard - 1)

@@ -223,6 +223,7 @@ class _Writer:
             npreds=given.npreds if given else max(e.end_pred for e in reached),
             shared_bytes=self.layout.shared_bytes[body.number],
             local_bytes=given.frame_bytes if given else _round(max(e.frame_end for e in reached), 16) + stack,
+            pressure=given.pressure if given else max(e.pressure for e in reached),
             registers=self._registers(body),
             **body.limits,
         )

@@ -28,6 +28,12 @@ def step(opcode: str, entries: list[Entry], place: Place, guard: int = 0, early:
     return Step(name, kind, guard, placed, place, early, added=True)
 
 
+def renamed(old: Step, opcode: str) -> Step:
+    """`old` with another opcode and the same operands."""
+    name, kind = _canonical(opcode)
+    return Step(name, kind, old.guard, old.entries, old.place, old.early)
+
+
 def register(body: Body | None, target: Register, role: int, type_name: str) -> Entry:
     """An entry that names `target`, of `body` if it is one of that body's registers."""
     if body is not None and target.number >= 0 and body.registers[target.number : target.number + 1] == [target]:

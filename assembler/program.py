@@ -64,6 +64,7 @@ class Step:
     entries: list[Entry]
     place: Place
     early: bool = False  # results must not overlap sources
+    sets: tuple[int, ...] = ()  # registers of this body a CALL leaves results in
     added: bool = False  # not in the source: may go if it does nothing
 
 
@@ -116,6 +117,7 @@ class Physical:
     npreds: int
     frame_offset: int
     frame_bytes: int
+    pressure: int
 
 
 @dataclass(slots=True, eq=False)

@@ -59,18 +59,19 @@ def ungrouped(node: Operand) -> Operand:
 
 @v_args(meta=True)
 class Expressions(Transformer[Token, Any]):
-    """Makes nodes whose spans lie in `source`: one method per rule of ptx.lark."""
+    """Makes nodes: one method per rule of ptx.lark. The statement begins at offset `base` of `source`."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, base: int) -> None:
         super().__init__()
-        self.source = source
+        self.source, self.base = source, base
 
     def _span(self, meta: Meta) -> Span:
-        return Span(self.source, meta.start_pos, meta.end_pos) if not meta.empty else Span(self.source, 0, 0)
+        start, end = (0, 0) if meta.empty else (meta.start_pos, meta.end_pos)
+        return Span(self.source, self.base + start, self.base + end)
 
     def _token(self, token: Token) -> Span:
         start, end = cast(int, token.start_pos), cast(int, token.end_pos)
-        return Span(self.source, start, end)
+        return Span(self.source, self.base + start, self.base + end)
 
     def number(self, meta: Meta, children: list[Token]) -> Number:
         """A literal."""
@@ -167,7 +168,7 @@ class Expressions(Transformer[Token, Any]):
         operands = children[1:]
         if not opcode.startswith("call"):
             operands = [ungrouped(operand) for operand in operands]
-        start = cast(int, opcode.start_pos)
+        start = self.base + cast(int, opcode.start_pos)
         return Instruction(guard, str(opcode), tuple(operands), start, self._span(meta))
 
     def _int(self, node: Operand) -> int:

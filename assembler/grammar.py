@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lark import Lark, TextSlice, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
 from . import errors, scan
@@ -37,26 +37,26 @@ def _parser() -> Lark:
 
 
 def parse_rule(source: Source, rule: str, start: int, end: int) -> Any:
-    """The node of characters [start, end). Raises Mistake or UnexpectedInput (its offset is in the whole text)."""
-    tree = _parser().parse(TextSlice(source.text, start, end), start=rule)
+    """The node of characters [start, end). Raises Mistake, or UnexpectedInput, whose offset begins at `start`."""
+    tree = _parser().parse(source.text[start:end], start=rule)
     try:
-        return Builder(source).transform(tree)
+        return Builder(source, start).transform(tree)
     except VisitError as error:
         if isinstance(error.orig_exc, Mistake):
             raise error.orig_exc from None
         raise
 
 
-def error_offset(error: UnexpectedInput, end: int) -> int:
-    """Where the text stops making sense; `end` is the end of the statement."""
+def error_offset(error: UnexpectedInput, start: int, end: int) -> int:
+    """Where the text of statement [start, end) stops making sense."""
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         return end
-    return min(end, error.pos_in_stream or 0)
+    return min(end, start + (error.pos_in_stream or 0))
 
 
 def syntax_error(source: Source, error: UnexpectedInput, start: int, end: int) -> Diagnostic:
     """What is wrong with statement [start, end), in words."""
-    at = error_offset(error, end)
+    at = error_offset(error, start, end)
     before = [word for word in scan.words(source.text, start, end) if word[0] < at]
     here = next((word for word in scan.words(source.text, at, end)), None)
     if here is None:

@@ -320,7 +320,7 @@ class Parser:
             self._report(mistake.diagnostic)
             return None, None
         except UnexpectedInput as error:
-            restart = self._next_statement(start, error_offset(error, end), end)
+            restart = self._next_statement(start, error_offset(error, start, end), end)
             if restart is None:
                 self._syntax_error(error, start, end)
                 return None, None

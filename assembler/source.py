@@ -77,15 +77,12 @@ class Source:
         """Characters [start, end) with their origins; `expansion`, if given, says why they stand where they will."""
         first = max(0, bisect_right(self.starts, start) - 1)
         last = max(first + 1, bisect_left(self.starts, end))
-        result = Source(self.files)
-        for mark in self.marks[first:last]:
-            shift = 0 if mark.fixed else max(0, start - mark.start)
-            result.marks.append(mark._replace(start=max(0, mark.start - start), offset=mark.offset + shift))
-        if expansion:
-            result.marks = [mark._replace(expansion=expansion) for mark in result.marks]
-        result.text = self.text[start:end]
-        result.starts = [mark.start for mark in result.marks]
-        return result
+        marks = []
+        for at, file, offset, why, place, fixed in self.marks[first:last]:
+            if at < start:
+                at, offset = start, offset if fixed else offset + start - at
+            marks.append(Mark(at - start, file, offset, expansion or why, place, fixed))
+        return Source(self.files, self.text[start:end], marks, [mark[0] for mark in marks])
 
     def placed(self, span: Span, what: str) -> Source:
         """The same text as an argument that replaces `span` of a macro's body."""
@@ -214,7 +211,8 @@ class Joiner:
     def add(self, piece: Source) -> None:
         """Appends a piece with its origins."""
         if piece.text:
-            self.source.marks.extend(mark._replace(start=mark.start + self.size) for mark in piece.marks)
+            size = self.size
+            self.source.marks += [Mark(mark[0] + size, *mark[1:]) for mark in piece.marks]
             self.parts.append(piece.text)
             self.size += len(piece.text)
 

@@ -144,6 +144,8 @@ def run(
     machine = Machine(image, preset, settings, gpus, seed, threads, directory, functional, capture=capture)
     try:
         done = run_host(machine, program, defines, progress=progress, output=output, max_cycles=max_cycles)
+        if machine.tracer:
+            machine.tracer.writer.table("host", _host_rows(done.log))
     finally:
         recorded = machine.close_trace()
     stats = {**machine.stats(), "checks": done.checks, "host": _host_rows(done.log), "trace": recorded}
@@ -152,8 +154,14 @@ def run(
 
 
 def _host_rows(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the host did, as the summary shows it."""
-    return [{"what": row["what"], "t_ns": row["start_ns"], "dt_ns": row["end_ns"] - row["start_ns"]} for row in log]
+    """What the host did, as summary and trace show it; what all host processes do at one time is one row."""
+    rows: dict[tuple[str, int, int], set[int]] = {}
+    for row in log:
+        rows.setdefault((row["what"], round(row["start_ns"]), round(row["end_ns"])), set()).add(row["gpu"])
+    return [
+        {"what": what + (f" on {len(gpus)} GPUs" if len(gpus) > 1 else ""), "t_ns": start, "dt_ns": end - start}
+        for (what, start, end), gpus in rows.items()
+    ]
 
 
 def _existing(path: str | Path) -> Path:

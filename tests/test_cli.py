@@ -148,6 +148,8 @@ def test_trace_is_written_and_read(cli, program, tmp_path):
     assert code == 0 and "ld.global.f32" in out
     code, out, _ = cli("trace", trace["dir"], "--sql", "SELECT count(*) AS n FROM instructions", "--form", "json")
     assert json.loads(out)["rows"] == [{"n": trace["records"]}]
+    code, out, _ = cli("trace", trace["dir"], "--sql", "SELECT count(*) FROM host WHERE what LIKE 'launch%'")
+    assert out.split()[-1] == "1"
     code, out, _ = cli("trace", trace["dir"], "--stalls")
     assert code == 0 and "selected" in out
     cli(program(), "--trace", "again,gpu=0", "--quiet")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from assembler import cache
 from assembler.check import check_module
 from assembler.diagnostics import AssemblyError, Diagnostic, has_errors, in_order
 from assembler.lower import lower
@@ -39,10 +40,9 @@ def _uncollected() -> Iterator[None]:
 
 
 def _checked(
-    source: str | Path, include_dirs: Sequence[str | Path], defines: Mapping[str, Any]
+    text: str, path: str, include_dirs: Sequence[str | Path], defines: Mapping[str, str]
 ) -> tuple[Program, Source, list[Diagnostic]]:
-    text, path = read_source(source)
-    module, diagnostics = parse_module(text, path, include_dirs, {k: str(v) for k, v in defines.items()})
+    module, diagnostics = parse_module(text, path, include_dirs, defines)
     problems = Problems()
     program = check_module(module, problems)
     return program, module.span.source, in_order([*diagnostics, *problems.diagnostics])
@@ -52,19 +52,31 @@ def check(
     source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
 ) -> list[Diagnostic]:
     """All errors and warnings of a file or text, in the order of the text."""
+    text, path = read_source(source)
     with _uncollected():
-        return _checked(source, include_dirs, defines or {})[2]
+        return _checked(text, path, include_dirs, _texts(defines))[2]
 
 
 def assemble(
     source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
 ) -> Image:
     """The Image of a file (a Path, or a text of one line) or of a program's text; AssemblyError with all its errors."""
+    text, path = read_source(source)
+    name = cache.key(text, path, include_dirs, _texts(defines))
+    kept = cache.fetch(name)
+    if kept is not None:
+        return kept
     with _uncollected():
-        program, origin, diagnostics = _checked(source, include_dirs, defines or {})
+        program, origin, diagnostics = _checked(text, path, include_dirs, _texts(defines))
         if has_errors(diagnostics):
             raise AssemblyError(diagnostics)
-        return lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
+        image = lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
+    cache.keep(name, image)
+    return image
+
+
+def _texts(defines: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: str(value) for name, value in (defines or {}).items()}
 
 
 def resource_lines(image: Image) -> list[str]:

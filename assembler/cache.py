@@ -15,6 +15,11 @@ from zipfile import BadZipFile
 from isa.image import Image, load, save
 from isa.table import digest
 
+WORTH = 1000
+"""Instructions of the smallest program that is kept: less is assembled sooner than read."""
+MOST = 100
+"""Images kept."""
+
 
 def folder() -> Path:
     """Where Images are kept: SIMASM_CACHE, else ~/.cache/simasm."""
@@ -29,35 +34,41 @@ def _assembler_digest() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 
-def key(
-    text: str, files: Sequence[tuple[str, str]], defines: Mapping[str, str], path: str, include_dirs: Sequence[object]
-) -> str:
-    """Name of a program's Image; `files` are (path, text) of what it includes."""
+def key(text: str, path: str, include_dirs: Sequence[object], defines: Mapping[str, str]) -> str:
+    """Name of a program's Image, but for the files it includes."""
     facts = [
         digest(),
         _assembler_digest(),
         text,
-        list(files),
-        sorted(defines.items()),
         path,
+        os.getcwd(),
         list(map(str, include_dirs)),
+        sorted(defines.items()),
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 
 
 def fetch(name: str) -> Image | None:
-    """The kept Image of this name; a damaged one counts as none."""
+    """The kept Image of this name, if what it includes is as it was; a damaged one counts as none."""
     try:
-        return load(folder() / f"{name}.npz")
+        image = load(folder() / f"{name}.npz")
+        included = zip(image.files[1:], image.texts[1:], strict=True)
+        fresh = all(Path(file).read_text(encoding="utf-8") == text for file, text in included)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile):
         return None
+    return image if fresh else None
 
 
 def keep(name: str, image: Image) -> None:
-    """Keep an Image; a full or read-only disk is no error."""
+    """Keep an Image worth it, in the place of the oldest when there are many; a full or read-only disk is no error."""
+    if len(image) < WORTH:
+        return
     with suppress(OSError):
         folder().mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=folder(), suffix=".part")
         os.close(handle)
         save(image, temporary)
         os.replace(temporary, folder() / f"{name}.npz")
+        kept = sorted(folder().glob("*.npz"), key=lambda path: path.stat().st_mtime)
+        for path in kept[:-MOST]:
+            path.unlink()

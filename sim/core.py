@@ -171,5 +171,3 @@ def run(A, P, thread, threads, windows, limit):
         A[NOW] = begin
         A[WINDOWS] += done
         A[STOP] = stop
-
-

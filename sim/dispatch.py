@@ -4,8 +4,8 @@ Launches of one stream follow one another; a launch may also be gated, then the 
 may start (MoE-Hub section IV-C).
 """
 
-from .hub import hub
 from .far import far
+from .hub import hub
 from .hub.dam import close_key
 from .jit import inline, outline
 from .params import CTA_INTERVAL_TICKS, KERNEL_GAP, SMS, TICKS
@@ -16,10 +16,10 @@ from .state import (
     DISPATCH_SM,
     DISPATCH_TICKS,
     FUNCTIONAL,
+    GPUS,
     GRID_X,
     GRID_Y,
     GRID_Z,
-    GPUS,
     GROUPS,
     LAUNCH_AFTER,
     LAUNCH_AXIS,

@@ -95,7 +95,6 @@ class BufferStatements(HostBase):
         item = self.array(instance).reshape(-1)[index]
         return int(item) if item.dtype.kind in "iu" else float(item)
 
-
     # --- copies
     def _do_copy(self, s: Any) -> None:
         e = self.expressions

@@ -14,7 +14,10 @@ from typing import Any
 _ROOT = Path(__file__).resolve().parent.parent
 _COMPILED = (
     *("sim/sm/*.py", "sim/mem/*.py", "sim/hub/*.py", "sim/net/*.py"),
-    *(f"sim/{name}.py" for name in ("addresses", "core", "dispatch", "far", "functional", "jit", "layout", "params", "raw", "state")),
+    *(
+        f"sim/{name}.py"
+        for name in ("addresses", "core", "dispatch", "far", "functional", "jit", "layout", "params", "raw", "state")
+    ),
     *("isa/instr.py", "isa/types.py", "traces/records.py"),
 )
 """Compiled code, and the constants it takes from elsewhere."""
@@ -46,10 +49,13 @@ def _cache_dir() -> str:
     return str(path)
 
 
+# The core's loops are over lanes through library calls: more optimisation than this only costs compile time.
+os.environ.setdefault("NUMBA_OPT", "1")
+os.environ.setdefault("NUMBA_LOOP_VECTORIZE", "0")
 if _dir := _cache_dir():
     os.environ["NUMBA_CACHE_DIR"] = _dir
 
-from numba import config, njit  # noqa: E402  the cache directory must be set first
+from numba import config, njit, types  # noqa: E402  the cache directory must be set first
 from numba.core import codegen  # noqa: E402
 
 if _dir:
@@ -68,14 +74,26 @@ _HELPERS: list[Any] = []
 
 def inline(function: Any) -> Any:
     """A helper that becomes part of every caller."""
-    _HELPERS.append(_inline(function))
-    return _HELPERS[-1]
+    return _helper(_inline(function))
 
 
 def outline(function: Any) -> Any:
     """A helper that a module has once, unless the optimiser prefers to inline it."""
-    _HELPERS.append(_outline(function))
-    return _HELPERS[-1]
+    return _helper(_outline(function))
+
+
+def _helper(dispatcher: Any) -> Any:
+    """Compile the helper once: literals, enum members and truth values are all int64 to it."""
+    if JIT:
+        template = dispatcher.get_call_template
+        dispatcher.get_call_template = lambda args, kws: template(tuple(map(_as_int64, args)), kws)
+        _HELPERS.append(dispatcher)
+    return dispatcher
+
+
+def _as_int64(typ: Any) -> Any:
+    plain = types.unliteral(typ)
+    return types.int64 if isinstance(plain, types.Integer | types.Boolean | types.IntEnumMember) else typ
 
 
 def cached() -> bool:

@@ -125,23 +125,29 @@ class Launches:
                 return slot
         raise MachineError(f"more than {st.LAUNCHES} launches wait on GPU {gpu}; add a `sync`", 2)
 
-    def _check(self, gpu: int, k: Any, grid: Any, block: Any, shared: int, params: bytes, gate: int | None, axis: int) -> None:
+    def _check(
+        self, gpu: int, k: Any, grid: Any, block: Any, shared: int, params: bytes, gate: int | None, axis: int
+    ) -> None:
         P = self.machine.P
         threads = block[0] * block[1] * block[2]
+        warps = -(-threads // 32)
         static = dynamic_offset(k.shared_bytes) if shared else k.shared_bytes
         limits = [
             (min(grid) >= 1 and min(block) >= 1, f"grid {grid} or block {block} is empty"),
             (threads <= 1024, f"{threads} threads per block are more than 1024"),
             (len(params) <= PARAM_BYTES, f"{len(params)} bytes of parameters are more than {PARAM_BYTES}"),
             (k.nregs <= st.MAX_SLOTS, f"{k.nregs} registers per thread are more than the {st.MAX_SLOTS} of the model"),
-            (k.npreds <= st.MAX_PREDICATES, f"{k.npreds} predicates are more than the {st.MAX_PREDICATES} of the model"),
+            (
+                k.npreds <= st.MAX_PREDICATES,
+                f"{k.npreds} predicates are more than the {st.MAX_PREDICATES} of the model",
+            ),
             (k.local_bytes <= st.LOCAL_LANE_BYTES, f"{k.local_bytes} bytes of local memory per thread are too many"),
             (
                 static + shared + P[SMEM_RESERVED_BYTES] <= P[SMEM_BYTES],
                 f"{static + shared} bytes of shared memory per block; an SM has {P[SMEM_BYTES] - P[SMEM_RESERVED_BYTES]}",
             ),
             (
-                -(-threads // 32) * warp_registers(k.nregs) <= P[REGISTERS] and -(-threads // 32) <= P[MAX_WARPS] and P[MAX_CTAS] > 0,
+                warps * warp_registers(k.nregs) <= P[REGISTERS] and warps <= P[MAX_WARPS] and P[MAX_CTAS] > 0,
                 f"{threads} threads with {k.nregs} registers do not fit on an SM",
             ),
             (gate is None or grid[axis] <= st.GROUPS, f"a gated launch has at most {st.GROUPS} groups"),
@@ -184,6 +190,3 @@ def warp_registers(slots: int) -> int:
     """Registers of the register file that a warp takes: as the hardware allocates them, in units of eight per thread."""
     per_thread = max(16, min(_REGISTER_MAX, slots))
     return 32 * (-(-per_thread // _REGISTER_UNIT) * _REGISTER_UNIT)
-
-
-

@@ -236,7 +236,8 @@ def pack(image: Image, timing: Callable[[str], tuple[int, int]], compile_ops: An
     """Pack an image. ``timing(latency class)`` gives latency and interval in cycles; ``compile_ops(names)`` gives the
     address of each lane operation. UnmodelledError names an instruction the machine cannot execute."""
     program = Program(image)
-    rows, side = [], []
+    rows: list[tuple[Row, int, tuple[int, int, int], str]] = []
+    side: list[int] = []
     kernel_at = _kernel_at(image)
     for pc in range(len(image)):
         op = _resolved(image.name(pc))
@@ -250,5 +251,6 @@ def pack(image: Image, timing: Callable[[str], tuple[int, int]], compile_ops: An
     names = sorted({row.lane_name for row, *_ in rows if row.lane_name})
     addresses = compile_ops(names)
     words = [_words(row, guard, time, addresses.get(row.lane_name, 0), side, where) for row, guard, time, where in rows]
-    return Code(program, np.array(words, np.int64).reshape(-1, ROW_WORDS), np.array(side, np.int64), bytes(program.pool))
-
+    return Code(
+        program, np.array(words, np.int64).reshape(-1, ROW_WORDS), np.array(side, np.int64), bytes(program.pool)
+    )

@@ -32,7 +32,6 @@ from .reports import deadlock, fault, polling
 from .statistics import collect
 from .tracing import Tracer, trace_meta
 
-
 _SLICE_SECONDS = 0.1
 _POLL_CYCLES = 200_000
 """Cycles without any effect, all warps polling, after which the run counts as stuck."""
@@ -195,7 +194,9 @@ class Machine:
         """Per GPU: the cycle at which its last launch ended."""
         return {gpu: self.launches.last_end(gpu) for gpu in range(self.gpus)}
 
-    def launch(self, gpu: int, kernel: str, grid: tuple[int, int, int], block: tuple[int, int, int], **options: Any) -> int:
+    def launch(
+        self, gpu: int, kernel: str, grid: tuple[int, int, int], block: tuple[int, int, int], **options: Any
+    ) -> int:
         """Queue a launch; see `Launches.add`. Returns its number."""
         return self.launches.add(gpu, kernel, grid, block, **options)
 

@@ -118,9 +118,10 @@ def atomic(row: "Row") -> None:
     if size > 8:
         raise UnmodelledError(f"`{row.op.text}`: atomics of {size} bytes are not modelled")
     row.sub = size.bit_length() - 1 | (size == 8) << 5 | _space(row) << 8 | 1 << 16 | _operation(row) << 48
-    for i, operand in enumerate([*(written or [None]), *read]):
-        if operand is not None:
-            row.refs[i] = row.ref(operand)
+    for i, operand in enumerate(read, start=1):
+        row.refs[i] = row.ref(operand)
+    if written:
+        row.refs[0] = row.ref(written[0])
     _address(row, memory[0][0])
     _order(row)
     if "cais" in row.op.mods.values():

@@ -107,11 +107,23 @@ FN_ADDRESSES, FN_LOAD, FN_STORE, FN_ATOM, FN_ATOM_ONE, FN_REDUCE_BYTES, FN_SHFL,
 )
 FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_MMA, FN_LDMATRIX, FN_GATHER_LINE, FN_LINE_MASKS, FN_COALESCE = (
     _library(name)
-    for name in ("splat32", "splat64", "fill_tid", "fill_lane", "mma", "ldmatrix", "gather_line", "line_masks", "coalesce")
+    for name in (
+        "splat32",
+        "splat64",
+        "fill_tid",
+        "fill_lane",
+        "mma",
+        "ldmatrix",
+        "gather_line",
+        "line_masks",
+        "coalesce",
+    )
 )
 # --- links and switches
 HOP = _row("nvlink.hop_ns", "GPU to switch or switch to GPU, one way")
-PLANES = _row("nvlink.planes", "switch planes simulated apart; the address hash picks one. 1: all links as one fat link")
+PLANES = _row(
+    "nvlink.planes", "switch planes simulated apart; the address hash picks one. 1: all links as one fat link"
+)
 FLIT_TICKS = _derived(
     "nvlink.flit_ticks",
     "1/1024 cycles a 16-byte flit occupies a plane's share of the links in one direction",
@@ -141,15 +153,21 @@ SWITCH_REDUCE_ENTRIES = _derived(
     lambda get: get("switch.count") * get("switch.reduction_bytes") // 160 // get("nvlink.planes"),
 )
 # --- hub
-HUB_LOCAL_CYCLES = _row("hub.local_latency_cycles", "a row store to the own GPU: from the SM to the hub's receiving side")
-HUB_REPLY = _row("hub.reply_latency_cycles", "a reply from a peer: from the hub to the SM's registers; at least a quantum")
+HUB_LOCAL_CYCLES = _row(
+    "hub.local_latency_cycles", "a row store to the own GPU: from the SM to the hub's receiving side"
+)
+HUB_REPLY = _row(
+    "hub.reply_latency_cycles", "a reply from a peer: from the hub to the SM's registers; at least a quantum"
+)
 HUB_INPUT_ROWS = _row("hub.input_rows", "packets that may wait in front of the RPM before SMs are held back")
 RPM_ENABLED = _row("rpm.enabled", "0: plain and row stores go out unmerged and in order")
 RPM_ENTRIES = _row("rpm.entries", "128-byte entries of a peer's partition, at most 1024 (assumption: 128)")
 RPM_TIMER = _row("rpm.timer_cycles", "an entry that is not full may leave after this time (assumption: 256)")
 RPM_PEER_FLITS = _row("rpm.peer_flits", "RPM holds back a peer with so many flits before the switch's output; 0: never")
 RAT_ENTRIES = _row("aau.rat_entries", "rows the RAT holds, at most 16384 (assumption: 8192)")
-RAT_CYCLES = _row("aau.rat_latency_cycles", "lookup, hit or new row (assumption: 2); a spilled row adds l2.hit_latency_cycles")
+RAT_CYCLES = _row(
+    "aau.rat_latency_cycles", "lookup, hit or new row (assumption: 2); a spilled row adds l2.hit_latency_cycles"
+)
 RAT_BANKS = _row("aau.rat_banks", "banks, one lookup per cycle each, at most 64 (MoE-Hub: 16)")
 APT_ENTRIES = _row("aau.apt_entries", "regions of a GPU, at most 4096 (assumption: 256)")
 DAM_CYCLES = _row("dam.release_latency_ns", "last byte acknowledged to the thread block scheduler (assumption: 100 ns)")

@@ -13,7 +13,6 @@ import numpy as np
 
 from .jit import JIT
 
-
 # Linux's MAP_NORESERVE, which Python names only from 3.13 on: reserve address space, not memory.
 LAZY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
 
@@ -41,8 +40,7 @@ if JIT:
     from numba import types
     from numba.core import cgutils
     from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-    from numba.extending import intrinsic, lower_builtin, models, register_model, typeof_impl, unbox
-    from numba.extending import NativeValue
+    from numba.extending import NativeValue, intrinsic, lower_builtin, models, register_model, typeof_impl, unbox
 
     _I8, _I16, _I32, _I64 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
@@ -184,9 +182,7 @@ if JIT:
             vector = ir.VectorType(_I64, 16)
             address = builder.add(args[0], builder.shl(args[1], ir.Constant(_I64, 3)))
             words = builder.load(builder.inttoptr(address, vector.as_pointer()), align=8)
-            keys = builder.or_(
-                builder.shl(words, ir.Constant(vector, [4] * 16)), ir.Constant(vector, list(range(16)))
-            )
+            keys = builder.or_(builder.shl(words, ir.Constant(vector, [4] * 16)), ir.Constant(vector, list(range(16))))
             reduce = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(_I64, [vector]), "llvm.vector.reduce.smin.v16i64"
             )

@@ -24,7 +24,8 @@ _FAULTS = {
     st.Fault.PARAM_ADDRESS: "invalid {what} of size {nbytes} bytes outside the parameters, at offset {address:#x}",
     st.Fault.MISALIGNED: "misaligned {what} of size {nbytes} bytes at {address:#x}",
     st.Fault.TRAP: "trap",
-    st.Fault.BARRIER: "barrier {nbytes} used with {address} threads: not a multiple of 32, not what other warps said, or no such barrier",
+    st.Fault.BARRIER: "barrier {nbytes} used with {address} threads: not a multiple of 32, not what other warps said, "
+    "or there is no such barrier",
     st.Fault.DIVERGENT: "lanes that this instruction needs never arrive: they wait elsewhere or the warp is diverged",
     st.Fault.MULTIMEM: "{what} needs a multicast address of its kind, and at most 32 targets; got {address:#x}",
     st.Fault.STACK: "calls are nested deeper than {address}",
@@ -167,5 +168,7 @@ def _waiting_launches(machine: "Machine") -> list[str]:
         left = launch.ctas - machine.A[at + st.LAUNCH_STARTED]
         if left > 0:
             gated = " that its gate has not released" if machine.A[at + st.LAUNCH_GATE] else ""
-            out.append(f"`{launch.name}` on GPU {launch.gpu}: {left} of {launch.ctas} thread blocks never started{gated}")
+            out.append(
+                f"`{launch.name}` on GPU {launch.gpu}: {left} of {launch.ctas} thread blocks never started{gated}"
+            )
     return out

@@ -35,7 +35,6 @@ GROUPS = 4096
 """Thread block groups of a gated launch."""
 
 
-
 class Block(IntEnum):
     """Why a warp cannot go on although its operands may be ready."""
 
@@ -321,11 +320,13 @@ ROW_WORDS = 16
 """HEAD: kind | guard << 8 | flags << 32; guard: byte offset of the predicate (a multiple of 4) | 2 if negated | 1, or 0.
 OPxy: two 32-bit operand references, byte offset into the warp's registers or, with bit 31, into the constant pool.
 WAITS, DSTS: four 16-bit scoreboard entries. TIME: latency | interval << 16 | pipe << 32. REASON: `Stall` of a consumer."""
-FLAG_MORE_WAITS, FLAG_SYNC, FLAG_REMOTE_ONLY, FLAG_STRONG, FLAG_RELEASE, FLAG_ACQUIRE, FLAG_SYS = (1 << i for i in range(7))
+FLAG_MORE_WAITS, FLAG_SYNC, FLAG_REMOTE_ONLY, FLAG_STRONG, FLAG_RELEASE, FLAG_ACQUIRE, FLAG_SYS = (
+    1 << i for i in range(7)
+)
 
 
 @inline
-def sm_base(A, P, gpu, sm):  # type: ignore[no-untyped-def]
+def sm_base(A, P, gpu, sm):
     """Arena index of an SM's block."""
     return A[SM_ARENA] + (gpu * P[SMS] + sm) * SM_WORDS
 

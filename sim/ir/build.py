@@ -13,7 +13,7 @@ FULL = 0xFFFFFFFF
 """The mask of all lanes."""
 
 
-class Builder(ir.IRBuilder):  # type: ignore[misc]
+class Builder(ir.IRBuilder):
     """An IR builder that knows what its CPU can do."""
 
     def __init__(self, block: ir.Block, features: frozenset[str]) -> None:

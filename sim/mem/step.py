@@ -6,13 +6,20 @@ serving in time order makes the shared L2, HBM and hub see the same traffic what
 
 from traces.records import Stall
 
+from ..far import far
 from ..hub import hub
 from ..hub.dam import ack_mask
-from ..far import far
 from ..jit import inline, outline
 from ..net.packet import ADDR, DATA, MASK_HI, MASK_LO, TAG
 from ..params import FENCE_SYS_CYCLES, FN_LOAD, HUB_REPLY, L1_CYCLES, MSHRS, REMOTE_CREDITS, SMS
 from ..raw import BIG, address_of, call
+from ..sm.async_copy import copy_done
+from ..sm.cta import free_warp
+from ..sm.emit import complete
+from ..sm.l1 import l1_fill
+from ..sm.operands import operand
+from ..sm.requests import free_load
+from ..sm.scoreboard import schedule, set_ready
 from ..state import (
     BLOCK,
     BUCKET,
@@ -54,13 +61,6 @@ from ..state import (
     Block,
     Request,
 )
-from ..sm.async_copy import copy_done
-from ..sm.cta import free_warp
-from ..sm.emit import complete
-from ..sm.l1 import l1_fill
-from ..sm.operands import operand
-from ..sm.requests import free_load
-from ..sm.scoreboard import schedule, set_ready
 from .l2 import l2_atomic, l2_read, l2_write
 
 QUANTUM = 128
@@ -286,4 +286,3 @@ def memory_step(A, P, g, gpu, q):
         _end_fences(A, P, g, q + QUANTUM)
     _end_throttle(A, P, g, gpu, q)
     return hub.next_event(A, P, g)
-

@@ -167,4 +167,3 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     if index >= 0:
         settle_load(A, s, w, row, index, t, Stall.LONG_SCOREBOARD)
     return True
-

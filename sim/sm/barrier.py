@@ -129,6 +129,9 @@ def warp_left(A, P, s, c):
     """A warp of the CTA exited: barriers that waited only for it are complete."""
     for barrier in range(BARRIERS):
         at = c * BARRIERS + barrier
-        if A[s + BAR_ARRIVED + at] > 0 and A[s + BAR_EXPECT + at] == 0 and A[s + BAR_ARRIVED + at] >= A[s + CTA_LIVE + c]:
+        if (
+            A[s + BAR_ARRIVED + at] > 0
+            and A[s + BAR_EXPECT + at] == 0
+            and A[s + BAR_ARRIVED + at] >= A[s + CTA_LIVE + c]
+        ):
             release(A, P, s, c, barrier)
-

@@ -139,7 +139,6 @@ def exit_(A, P, g, s, w, mask, t):
     return schedule(A, s, w, t + 1, Stall.BRANCH_RESOLVE)
 
 
-
 @far
 def control_instruction(A, P, g, s, w, row, kind, mask, t):
     """Execute ``call``, ``ret``, ``exit`` or ``brx.idx``. Returns the next issue cycle."""

@@ -124,7 +124,19 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
     A[s + ACTIVE + w] = lanes
     A[s + LIVE + w] = lanes
     A[s + JOIN + w] = BIG
-    for field in (PATH_COUNT, PINNED, DEPTH, RESERVED, BLOCK, PHASE, PENDING, COPY_GROUP, COPY_DONE, POLL_COUNT, ISSUED):
+    for field in (
+        PATH_COUNT,
+        PINNED,
+        DEPTH,
+        RESERVED,
+        BLOCK,
+        PHASE,
+        PENDING,
+        COPY_GROUP,
+        COPY_DONE,
+        POLL_COUNT,
+        ISSUED,
+    ):
         A[s + field + w] = 0
     for i in range(16):
         A[s + COPY_PENDING + w * 16 + i] = 0

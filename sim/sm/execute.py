@@ -23,8 +23,8 @@ from ..state import (
     R_IMM,
     R_REASON,
     R_SUB,
-    SCRATCH,
     R_TIME,
+    SCRATCH,
     Fault,
 )
 from . import async_copy, barrier, warp_ops
@@ -207,4 +207,3 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
     elif kind != Kind.NOP:
         return warp_instruction(A, P, g, s, w, row, kind, mask, pc, t)
     return schedule(A, s, w, t + 1, Stall.WAIT)
-

@@ -119,4 +119,3 @@ def hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t):
     packet = Packet.MM_ST if kind == Kind.MM_ST else Packet.MM_RED
     data_packets(A, P, gpu, s, w, row, mask, packet, 0, 0, t)
     return True
-

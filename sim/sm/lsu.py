@@ -4,12 +4,25 @@ Data of the own GPU moves when the instruction issues; time comes from L1, from 
 end of the quantum, and for a peer's memory from the reply packet, which also brings the data.
 """
 
+from traces.records import Stall
+
 from ..addresses import LOCAL_REGION, PARAM_REGION, SHARED_REGION
 from ..far import far
 from ..hub.dam import WATCHES
 from ..jit import inline
-from ..params import FN_ADDRESSES, FN_COALESCE, FN_LINE_MASKS, FN_LOAD, FN_SPLAT32, FN_SPLAT64, FN_STORE, L1_CYCLES, MEM_INTERVAL
-from ..params import SMEM_CYCLES, STORE_INTERVAL
+from ..params import (
+    FN_ADDRESSES,
+    FN_COALESCE,
+    FN_LINE_MASKS,
+    FN_LOAD,
+    FN_SPLAT32,
+    FN_SPLAT64,
+    FN_STORE,
+    L1_CYCLES,
+    MEM_INTERVAL,
+    SMEM_CYCLES,
+    STORE_INTERVAL,
+)
 from ..raw import BIG, address_of, call, load_i8, load_i16, load_i64, load_u8, load_u16, load_u32, popcount
 from ..state import (
     CONFLICTS,
@@ -33,8 +46,6 @@ from ..state import (
     Request,
     Space,
 )
-from traces.records import Stall
-
 from .l1 import l1_lookup
 from .memory_space import (
     aligned,
@@ -296,5 +307,3 @@ def _store_own(A, P, s, nbytes, mask, watched, t):
         _add_byte_mask(A, P, s, nbytes, line, mask, watched)
         busy += popcount(sectors) * P[STORE_INTERVAL]
     reserve_lsu(A, s, t, max(n, busy))
-
-

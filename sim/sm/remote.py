@@ -184,5 +184,3 @@ def remote_load(A, P, g, gpu, s, w, row, mask, region, index, t):
         return True
     request_packets(A, P, gpu, s, w, row, mask, Packet.LOAD, peer, index, t)
     return True
-
-

@@ -46,12 +46,20 @@ def _geometry(A, g, s, c, what):
     launch = A[s + CTA_LAUNCH + c]
     if what <= Special.NTID_Z:
         at = g + launch
-        return A[at + BLOCK_X] if what == Special.NTID_X else A[at + BLOCK_Y] if what == Special.NTID_Y else A[at + BLOCK_Z]
+        return (
+            A[at + BLOCK_X]
+            if what == Special.NTID_X
+            else A[at + BLOCK_Y]
+            if what == Special.NTID_Y
+            else A[at + BLOCK_Z]
+        )
     if what <= Special.CTAID_Z:
         at = s + c
         return A[at + CTA_X] if what == Special.CTAID_X else A[at + CTA_Y] if what == Special.CTAID_Y else A[at + CTA_Z]
     at = g + launch
-    return A[at + GRID_X] if what == Special.NCTAID_X else A[at + GRID_Y] if what == Special.NCTAID_Y else A[at + GRID_Z]
+    return (
+        A[at + GRID_X] if what == Special.NCTAID_X else A[at + GRID_Y] if what == Special.NCTAID_Y else A[at + GRID_Z]
+    )
 
 
 @inline
@@ -117,6 +125,3 @@ def special_register(A, P, g, gpu, s, w, row, mask, t):
         else:
             call(P[FN_SPLAT32], target, value & 0xFFFFFFFF, mask, 0, 0, 0, 0, 0)
     return 0
-
-
-

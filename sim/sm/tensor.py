@@ -64,4 +64,3 @@ def tensor(A, P, g, s, w, row, kind, mask, t):
         return park(A, s, w)
     set_ready(A, s, w, row, t + P[SMEM_CYCLES] + 5 + 7 * ((A[row + R_SUB] & 7) >> 1), Stall.SHORT_SCOREBOARD)
     return schedule(A, s, w, t + 1, Stall.WAIT)
-

@@ -65,7 +65,7 @@ def test_defines_override_set_and_nothing_else() -> None:
      ('S == "x"', "yes")],
 )  # fmt: skip
 def test_if(condition: str, want: str) -> None:
-    text = f".set N, 4\n.set S, \"x\"\n.if {condition}\nyes\n.else\nno\n.endif\n"
+    text = f'.set N, 4\n.set S, "x"\n.if {condition}\nyes\n.else\nno\n.endif\n'
     assert words(text) == want
 
 

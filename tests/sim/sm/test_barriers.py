@@ -130,4 +130,6 @@ def test_warps_that_disagree_about_a_barrier_fault(functional: bool) -> None:
     @!%p1 bar.sync 0, 96;
     ret;"""
     with pytest.raises(MachineFault, match="barrier 0"):
-        run_kernel(ptx("u64 x", REGISTERS, body), {"x": np.zeros(1, np.uint32)}, block=(96, 1, 1), functional=functional)
+        run_kernel(
+            ptx("u64 x", REGISTERS, body), {"x": np.zeros(1, np.uint32)}, block=(96, 1, 1), functional=functional
+        )

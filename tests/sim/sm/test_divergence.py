@@ -116,7 +116,12 @@ def test_functions_return_to_where_each_lane_came_from(functional: bool) -> None
     st.param.b32 [res], %r2;
     ret;
 }}
-{ptx("u64 x", REGISTERS, TID + '''
+{
+        ptx(
+            "u64 x",
+            REGISTERS,
+            TID
+            + '''
     setp.lt.u32 %p1, %r1, 16;
     @%p1 bra LEFT;
     { .param .b32 a0; .param .b32 r0; st.param.b32 [a0], %r1; call (r0), twice, (a0); ld.param.b32 %r2, [r0]; }
@@ -124,7 +129,10 @@ def test_functions_return_to_where_each_lane_came_from(functional: bool) -> None
 LEFT:
     { .param .b32 a1; .param .b32 r1; st.param.b32 [a1], 100; call (r1), twice, (a1); ld.param.b32 %r2, [r1]; }
 JOIN:
-''' + STORE)}"""
+'''
+            + STORE,
+        )
+    }"""
     ran = run_kernel(text, {"x": np.zeros(32, np.uint32)}, functional=functional)
     assert list(ran.out["x"]) == [200] * 16 + [2 * n for n in range(16, 32)]
 

@@ -53,7 +53,7 @@ class Declarations(Expressions):
 
     def align(self, meta: Meta, children: list[Any]) -> _Align:
         """`.align 16`."""
-        node = children[1] if not isinstance(children[1], Token) else self.number(meta, [children[1]])
+        node = children[1] if not isinstance(children[1], Token) else self._number(children[1])
         return _Align(self._int(node), self._span(meta))
 
     def attribute(self, meta: Meta, children: list[Token]) -> _Attribute:

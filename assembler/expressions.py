@@ -75,9 +75,12 @@ class Expressions(Transformer[Token, Any]):
 
     def number(self, meta: Meta, children: list[Token]) -> Number:
         """A literal."""
-        span = self._token(children[0])
+        return self._number(children[0])
+
+    def _number(self, token: Token) -> Number:
+        span = self._token(token)
         try:
-            return number(literal(children[0]), span)
+            return number(literal(token), span)
         except ConstError as error:
             raise Mistake(errors.bad_number(span, str(error))) from None
 
@@ -128,7 +131,7 @@ class Expressions(Transformer[Token, Any]):
     def apply(self, meta: Meta, children: list[Any]) -> Apply:
         """`generic(sym)`, `0xff(sym)`."""
         token: Token = children[0]
-        function = str(token) if token.type == "NAME" else int(literal(token).value)
+        function = str(token) if token.type == "NAME" else self._whole(token)
         return Apply(function, ungrouped(children[1]), self._span(meta))
 
     def group(self, meta: Meta, children: list[Operand]) -> ArgList:
@@ -179,3 +182,6 @@ class Expressions(Transformer[Token, Any]):
 
     def _refuse(self, diagnostic: Diagnostic) -> NoReturn:
         raise Mistake(diagnostic)
+
+    def _whole(self, token: Token) -> int:
+        return self._int(self._number(token))

@@ -190,16 +190,19 @@ class Expander:
 
     def _find(self, name: str, span: Span) -> Path | None:
         here = Path(self.files[span.file].path)
-        candidates = [(root / name).resolve() for root in (here.resolve().parent, *self.roots)]
-        inside = [path for path in candidates if any(path.is_relative_to(root) for root in self.roots)]
-        for path in inside:
-            if path.is_file():
-                return path
-        if not inside:
+        try:
+            candidates = [(root / name).resolve() for root in (here.resolve().parent, *self.roots)]
+            inside = [path for path in candidates if any(path.is_relative_to(root) for root in self.roots)]
+            found = [path for path in inside if path.is_file()]
+        except (OSError, ValueError):  # no name that a file can have
+            inside, found = [here], []
+        if found:
+            return found[0]
+        if inside:
+            near = [file.name for root in self.roots for file in root.glob("*") if file.is_file()]
+            self.report(errors.include_missing(span, name, did_you_mean(name, near)))
+        else:
             self.report(errors.include_outside(span, name))
-            return None
-        near = [file.name for root in self.roots for file in root.glob(f"*{Path(name).suffix}")]
-        self.report(errors.include_missing(span, name, did_you_mean(name, near)))
         return None
 
     def _shown(self, path: Path) -> str:

@@ -8,7 +8,6 @@ from lark import Token, v_args
 from lark.tree import Meta
 
 from . import errors
-from .constants import literal
 from .declarations import Declarations
 from .expressions import Mistake
 from .source import Span
@@ -101,21 +100,21 @@ class Builder(Declarations):
 
     def address_size(self, meta: Meta, children: list[Token]) -> tuple[str, int, Span]:
         """`.address_size 64`."""
-        return "address_size", int(literal(children[1]).value), self._span(meta)
+        return "address_size", self._whole(children[1]), self._span(meta)
 
     def file(self, meta: Meta, children: list[Token]) -> File:
         """`.file 1 "path"`."""
-        return File(int(children[1]), str(children[2])[1:-1], self._span(meta))
+        return File(self._whole(children[1]), str(children[2])[1:-1], self._span(meta))
 
     def loc_function(self, meta: Meta, children: list[Token]) -> None:
         """`function_name label`: not kept."""
 
     def loc_inlined(self, meta: Meta, children: list[Token]) -> tuple[int, int, int]:
         """`inlined_at file line column`."""
-        return int(children[1]), int(children[2]), int(children[3])
+        return self._whole(children[1]), self._whole(children[2]), self._whole(children[3])
 
     def loc(self, meta: Meta, children: list[Any]) -> Loc:
         """`.loc file line column`."""
         inlined = next((child for child in children if type(child) is tuple), None)
-        numbers = [int(child) for child in children[1:4]]
+        numbers = [self._whole(child) for child in children[1:4]]
         return Loc(numbers[0], numbers[1], numbers[2], inlined, span=self._span(meta))

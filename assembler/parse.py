@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from .expressions import Mistake
 from .grammar import error_offset, parse_rule, syntax_error
 from .instruction import ALONE, STATEMENT, instruction
 from .source import Span
-from .syntax import Block, Entry, Func, HostProgram, Item, Label, Module, Section, Statement
+from .syntax import Block, HostProgram, Item, Label, Module, Section, Statement
 from .tree import LINKAGES, PERFORMANCE, SPACES
 
 _DECLARATION = frozenset((*LINKAGES, *SPACES, "attribute", "align", "opaque", "tex"))
@@ -169,20 +170,17 @@ class Parser:
         """A kernel or function: its head, and its body if it has one."""
         extent = scan.head(self.text, at)
         node, restart = self._parse(kind, extent, ended="{;")
-        if extent.ended != "{" or restart is not None:
-            if node is not None and extent.ended:
-                self.items.append(node)
-            elif node is not None and restart is None:
-                last = scan.words(self.text, at, extent.end)[-1][1]
-                self._report(errors.expected(self._span(last, last), "`{` or `;`"))
-            return extent.resume if restart is None else restart
-        body, resume = self._body(extent.end)
-        if isinstance(node, Entry):
-            self.items.append(Entry(node.name, node.params, node.perf, body, node.linkage, node.span, node.name_span))
-        elif isinstance(node, Func):
-            self.items.append(
-                Func(node.name, node.returns, node.params, node.perf, body, node.linkage, node.span, node.name_span)
-            )
+        body = None
+        if restart is not None:
+            resume = restart
+            if self.text[restart] != ".":  # the `{` is missing, not a `;`
+                body, resume = self._body(restart - 1)
+        elif extent.ended == "{":
+            body, resume = self._body(extent.end)
+        else:
+            resume = extent.resume
+        if node is not None:
+            self.items.append(replace(node, body=body))
         return resume
 
     def _host(self, at: int) -> int:
@@ -313,7 +311,7 @@ class Parser:
         try:
             if restart is None:
                 node = parse_rule(self.source, rule, start, end)
-                if ended is not None and extent.ended not in ended:
+                if ended is not None and extent.ended not in tuple(ended):
                     self._missing_semicolon(start, end)
                 return node, None
         except Mistake as mistake:
@@ -337,7 +335,10 @@ class Parser:
     def _missing_semicolon(self, start: int, end: int) -> None:
         words = scan.words(self.text, start, end)
         first, last = self.text[slice(*words[0])], words[-1][1]
-        self._report(errors.missing_semicolon(self._span(last, last), first, self.macros))
+        if scan.HEAD.match(self.text, start):
+            self._report(errors.expected(self._span(last, last), "`{` or `;`"))
+        else:
+            self._report(errors.missing_semicolon(self._span(last, last), first, self.macros))
 
     def _lone_word(self, start: int, end: int) -> int | None:
         """Where the next statement begins if this one is an instruction without operands whose `;` is forgotten."""

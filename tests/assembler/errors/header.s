@@ -2,3 +2,4 @@
 .version 9.0
 .visible .entry k() { ret; }
 .target sm_80
+.global .u32 last

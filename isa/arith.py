@@ -1,4 +1,4 @@
-"""Integer arithmetic (PTX ISA 9.0, 9.7.1 and 9.7.2)."""
+"""Integer arithmetic (PTX ISA 9.0, 9.7.1)."""
 
 from __future__ import annotations
 

@@ -29,8 +29,6 @@ KNOWN_UNMODELLED: dict[str, str] = {
     "vshr": "video instructions", "vmad": "video instructions", "vset": "video instructions",
     **{f"v{name}{n}": "video instructions" for n in (2, 4)
        for name in ("add", "sub", "avrg", "absdiff", "min", "max", "set")},
-    "addc": "the carry flag", "subc": "the carry flag", "madc": "the carry flag", "add.cc": "the carry flag",
-    "sub.cc": "the carry flag", "mad.lo.cc": "the carry flag", "mad.hi.cc": "the carry flag",
 }  # fmt: skip
 """Opcode prefix -> what of the machine it needs."""
 

@@ -267,3 +267,21 @@ def test_windows_of_the_generic_space():
     assert apply("isspacep.shared", places) == [1, 0, 0]
     assert apply("isspacep.local", places) == [0, 1, 0]
     assert apply("isspacep.global", places) == [0, 0, 1]
+
+
+@pytest.mark.parametrize("w", [32, 64])
+def test_carry_chains(w: int):
+    mask = (1 << w) - 1
+    a, b = pairs(w)
+    c = [i % 2 for i in range(len(a))]
+    rows = list(zip(a, b, c, strict=True))
+    for t in (f"u{w}", f"s{w}"):
+        assert apply(f"add.cc.{t}", a, b) == ([x + y & mask for x, y, _ in rows], [x + y >> w for x, y, _ in rows])
+        assert apply(f"addc.{t}", a, b, c) == [x + y + z & mask for x, y, z in rows]
+        assert apply(f"addc.cc.{t}", a, b, c)[1] == [x + y + z >> w for x, y, z in rows]
+        assert apply(f"sub.cc.{t}", a, b) == ([x - y & mask for x, y, _ in rows], [int(x < y) for x, y, _ in rows])
+        assert apply(f"subc.{t}", a, b, c) == [x - y - z & mask for x, y, z in rows]
+        assert apply(f"subc.cc.{t}", a, b, c)[1] == [int(x < y + z) for x, y, z in rows]
+        high = [(number(x, t) * number(y, t) >> w & mask) + y for x, y, _ in rows]
+        assert apply(f"mad.hi.cc.{t}", a, b, b) == ([h & mask for h in high], [h >> w for h in high])
+        assert apply(f"madc.lo.{t}", a, b, a, c) == [x * y + x + z & mask for x, y, z in rows]

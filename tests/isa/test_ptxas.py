@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from isa.carry import condition_code
 from isa.instr import Instr, Kind, Op, Operand
 from isa.table import ROWS, instances
 
@@ -74,7 +75,7 @@ def statement(op: Op) -> str:
         return f"{{ .param .b32 x; .param .b32 y; st.param.b32 [x], %r1; {op.text} (y), fun, (x); }}"
     parts: list[str] = []
     for i, operand in enumerate(op.operands):
-        if operand.form == "proto":
+        if operand.form == "proto" or (any(condition_code(op.text)) and operand.type == "pred"):
             continue
         text = operand_text(op, operand, (1 + 5 * i) % 16 if operand.type != "pred" else 1 + i)
         if operand.paired:

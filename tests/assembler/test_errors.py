@@ -33,6 +33,18 @@ def test_one_mistake_hides_no_other() -> None:
     assert sum(getattr(item, "opcode", "") == "add.u32" for item in entry.body.items) == len(bad)  # type: ignore[union-attr]
 
 
+def test_block_without_last_semicolon() -> None:
+    """The block still ends, and what follows is read."""
+    text = ".version 9.0\n.target sm_90\n.entry a() { { mov.u32 %r1, 2 } add.u32 %r1, %r1, 1\n}\n.entry b() { ret; }\n"
+    module, diagnostics = parse_module(text)
+    assert [(d.code, d.span.line, d.span.col) for d in diagnostics] == [
+        ("missing-semicolon", 3, 31),
+        ("missing-semicolon", 3, 53),
+    ]
+    assert [item.name for item in module.items] == ["a", "b"]  # type: ignore[union-attr]
+    assert [len(item.body.items) for item in module.items] == [2, 1]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("cut", range(0, 400, 7))
 def test_cut_off_text(cut: int) -> None:
     """A text that ends anywhere is an error (or a shorter program), never a crash or a hang."""

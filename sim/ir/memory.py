@@ -45,7 +45,8 @@ UNIT = 6
 
 def addresses(b: Builder, out: Any, rptr: Any, is64: Any, off: Any, wbytes: Any, mask: Any) -> Any:
     """(out, rptr, is64, off, wbytes, mask): lane addresses, register + ``off``, to ``out[0..31]``; their unsigned
-    minimum and maximum over the lanes of ``mask`` to ``out[32]`` and ``out[33]`` (0 for an empty mask). Returns 1 if
+    minimum and maximum over the lanes of ``mask`` to ``out[32]`` and ``out[33]``, all their bits or'ed together to
+    ``out[34]`` (0 for an empty mask; consecutive lanes: only the bits below ``wbytes``). Returns 1 if
     ``out[l] == out[0] + l * wbytes`` for all 32 lanes, else 0."""
     with b.if_else(nonzero(b, is64)) as (wide, narrow):
         with wide:
@@ -65,18 +66,20 @@ def addresses(b: Builder, out: Any, rptr: Any, is64: Any, off: Any, wbytes: Any,
     simple = b.and_(simple, b.icmp_unsigned(">=", last, first))
     with b.if_else(simple) as (consecutive, general):
         with consecutive:
-            _write_range(b, out, first, last)
+            _write_range(b, out, first, last, first)
         with general:
             active = lanes(b, mask)
             lowest = reduce(b, "umin", b.select(active, values, constant(I64, -1)))
             highest = reduce(b, "umax", b.select(active, values, constant(I64, 0)))
-            _write_range(b, out, b.select(nonzero(b, mask), lowest, word(0)), highest)
+            bits = reduce(b, "or", b.select(active, values, constant(I64, 0)))
+            _write_range(b, out, b.select(nonzero(b, mask), lowest, word(0)), highest, bits)
     return b.zext(unit, I64)
 
 
-def _write_range(b: Builder, out: Any, lowest: Any, highest: Any) -> None:
+def _write_range(b: Builder, out: Any, lowest: Any, highest: Any, bits: Any) -> None:
     store(b, lowest, b.add(out, word(8 * LANES)), 8)
     store(b, highest, b.add(out, word(8 * LANES + 8)), 8)
+    store(b, bits, b.add(out, word(8 * LANES + 16)), 8)
 
 
 def _formats() -> list[tuple[int, int, bool, bool]]:

@@ -26,6 +26,7 @@ from .memory_space import (
     allocated,
     enter_window,
     fault,
+    in_shared,
     is_own,
     lanes_in_region,
     memory_delta,
@@ -131,11 +132,11 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     if space <= Space.GLOBAL and lanes_in_region(A, s, region, mask) != mask:
         fault(A, g, s, w, Fault.REGION, ctz(mask), A[s + SCRATCH + ctz(mask)], size, t)
         return False
-    if not aligned(A, s, size, mask, unit):
+    if not aligned(A, s, size, mask):
         fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, size, mask), A[s + SCRATCH + 32], size, t)
         return False
     if region == SHARED_REGION:
-        bad = enter_window(A, P, g, s, w, region, size, mask)
+        bad = -1 if in_shared(A, s, w, region, size) else enter_window(A, P, g, s, w, region, size, mask)
         if bad >= 0:
             fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], size, t)
             return False

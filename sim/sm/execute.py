@@ -13,6 +13,7 @@ from ..state import (
     FLAG_RELEASE,
     FLAG_STRONG,
     FLAG_SYS,
+    FUNCTIONAL,
     LAST_EFFECT,
     PC,
     PHASE,
@@ -96,6 +97,8 @@ def memory_instruction(A, P, g, gpu, s, w, row, kind, mask, pc, t):
     _note_poll(A, s, w, row, kind, pc)
     if not _memory(A, P, g, gpu, s, w, row, kind, mask, t):
         return park(A, s, w)
+    if A[FUNCTIONAL]:
+        return t
     A[s + POLL_ADDRESS + w] = A[s + SCRATCH + 32]
     if flags & FLAG_ACQUIRE:
         l1_invalidate(A, s)

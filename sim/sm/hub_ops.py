@@ -78,7 +78,7 @@ def _low_region(kind):
 @inline
 def _addresses_ok(A, g, s, w, kind, nbytes, mask, unit, t):
     """Whether all lanes name objects of the right kind, aligned."""
-    if not aligned(A, s, nbytes, mask, unit):
+    if not aligned(A, s, nbytes, mask):
         fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, nbytes, mask), A[s + SCRATCH + 32], nbytes, t)
         return False
     if kind == Kind.ROWSP_ST:

@@ -52,6 +52,7 @@ from .memory_space import (
     allocated,
     enter_window,
     fault,
+    in_shared,
     is_own,
     lanes_in_region,
     memory_delta,
@@ -191,7 +192,7 @@ def load(A, P, g, gpu, s, w, row, mask, t):
             now = lanes_in_region(A, s, region, left)
             unit = 0
         left &= ~now
-        if nbytes > 1 and not aligned(A, s, nbytes, now, unit):
+        if nbytes > 1 and not aligned(A, s, nbytes, now):
             fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, nbytes, now), A[s + SCRATCH + 32], nbytes, t)
             return False
         if is_own(region, gpu):
@@ -205,7 +206,7 @@ def load(A, P, g, gpu, s, w, row, mask, t):
                 when = max(when, _load_own(A, P, s, w, row, now, index, t))
             _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_LOAD])
         elif region >= SHARED_REGION and region <= PARAM_REGION:
-            bad = enter_window(A, P, g, s, w, region, nbytes, now)
+            bad = -1 if in_shared(A, s, w, region, nbytes) else enter_window(A, P, g, s, w, region, nbytes, now)
             if bad >= 0:
                 fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
                 return False
@@ -223,7 +224,7 @@ def load(A, P, g, gpu, s, w, row, mask, t):
             lane_addresses(A, P, s, w, row, mask, 0)
     if index >= 0:
         settle_load(A, s, w, row, index, when, Stall.LONG_SCOREBOARD)
-    else:
+    elif timed:
         set_ready(A, s, w, row, when, reason)
     return True
 
@@ -256,7 +257,7 @@ def store(A, P, g, gpu, s, w, row, mask, t):
             now = lanes_in_region(A, s, region, left)
             unit = 0
         left &= ~now
-        if nbytes > 1 and not aligned(A, s, nbytes, now, unit):
+        if nbytes > 1 and not aligned(A, s, nbytes, now):
             fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, nbytes, now), A[s + SCRATCH + 32], nbytes, t)
             return False
         if is_own(region, gpu):
@@ -268,7 +269,7 @@ def store(A, P, g, gpu, s, w, row, mask, t):
                 _store_own(A, P, s, nbytes, now, A[g + WATCHES], t)
             _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_STORE])
         elif region == SHARED_REGION or region == LOCAL_REGION:
-            bad = enter_window(A, P, g, s, w, region, nbytes, now)
+            bad = -1 if in_shared(A, s, w, region, nbytes) else enter_window(A, P, g, s, w, region, nbytes, now)
             if bad >= 0:
                 fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
                 return False

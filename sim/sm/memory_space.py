@@ -1,6 +1,7 @@
 """From lane addresses to host memory: which region an access is for, whether it is allowed, where the bytes are.
 
-Lane addresses lie in the SM's scratch words: ``[0:32]`` addresses, ``[32]`` smallest, ``[33]`` largest of the active lanes.
+Lane addresses lie in the SM's scratch words: ``[0:32]`` addresses, ``[32]`` smallest, ``[33]`` largest of the active lanes,
+``[34]`` their bits or'ed together.
 """
 
 from ..addresses import LOCAL_REGION, OFFSET_MASK, OWN_REGION, PARAM_REGION, REGION_BITS, SHARED_REGION
@@ -116,14 +117,11 @@ def misaligned_lane(A, s, nbytes, mask):
 
 
 @inline
-def aligned(A, s, nbytes, mask, unit):
+def aligned(A, s, nbytes, mask):
     """Whether every active lane's address is a multiple of the access size, a power of two."""
-    if unit:
-        return A[s + SCRATCH + 32] & (nbytes - 1) == 0
-    bits = 0
-    for lane in range(32):
-        bits |= A[s + SCRATCH + lane] & -(mask >> lane & 1)
-    return bits & (nbytes - 1) == 0
+    if A[s + SCRATCH + 34] & (nbytes - 1) == 0:
+        return True
+    return misaligned_lane(A, s, nbytes, mask) < 0
 
 
 @outline
@@ -165,9 +163,9 @@ def enter_window(A, P, g, s, w, region, nbytes, mask):
 
 
 @inline
-def shared_in_range(A, s, w, nbytes):
-    """Fast check of a shared access whose addresses are offsets already."""
-    return A[s + SCRATCH + 33] + nbytes <= A[s + CTA_SHARED + A[s + CTA_SLOT + w]]
+def in_shared(A, s, w, region, nbytes):
+    """Whether all addresses are offsets within the CTA's shared memory already, as with ``ld.shared``."""
+    return region == SHARED_REGION and A[s + SCRATCH + 33] + nbytes <= A[s + CTA_SHARED + A[s + CTA_SLOT + w]]
 
 
 @inline

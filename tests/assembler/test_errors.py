@@ -38,8 +38,8 @@ def test_block_without_last_semicolon() -> None:
     text = ".version 9.0\n.target sm_90\n.entry a() { { mov.u32 %r1, 2 } add.u32 %r1, %r1, 1\n}\n.entry b() { ret; }\n"
     module, diagnostics = parse_module(text)
     assert [(d.code, d.span.line, d.span.col) for d in diagnostics] == [
-        ("missing-semicolon", 3, 31),
-        ("missing-semicolon", 3, 53),
+        ("missing-semicolon", 3, 30),
+        ("missing-semicolon", 3, 52),
     ]
     assert [item.name for item in module.items] == ["a", "b"]  # type: ignore[union-attr]
     assert [len(item.body.items) for item in module.items] == [2, 1]  # type: ignore[union-attr]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from assembler import moves
-from assembler.entries import CONST, FUNC, LABEL, PRED, REG, EntryWriter
+from assembler.entries import FUNC, LABEL, REG, EntryWriter
 from assembler.operands import Plan, Spec, plan, shape
-from assembler.program import GROUP, KIND, READ, ROLE, TYPE, VALUE, WRITE, Body, Call, Entry, Register, Step, Variable
-from assembler.scope import LabelName, Scope
+from assembler.program import READ, WRITE, Body, Call, Entry, Register, Step, Variable
+from assembler.rewrites import append_conversion, check_barrier, ignored_source, invert_before
+from assembler.scope import LabelName, Scope, VectorRegister
 from assembler.source import Span
 from assembler.syntax import (
     ArgList,
@@ -23,18 +25,26 @@ from assembler.syntax import (
     Operand,
     PredPair,
     RegDecl,
+    Sink,
     Statement,
     Targets,
     Var,
+    Vector,
 )
+from isa.carry import condition_code
 from isa.instr import IsaError, Kind
-from isa.types import TYPES, Type
+from isa.types import TYPES
 
 if TYPE_CHECKING:
     from assembler.check import ModuleChecker
 
+CONDITION_CODE = "%cc"
+"""The predicate that stands for PTX's condition code."""
 _ENDS = (Kind.RET, Kind.EXIT, Kind.BRA, Kind.BRX)
 EXTENSIONS = ("rowsp", "dymultimem", "cais")
+
+
+_condition_code = lru_cache(maxsize=4096)(condition_code)
 
 
 class BodyChecker:
@@ -43,7 +53,7 @@ class BodyChecker:
     def __init__(self, module: ModuleChecker, body: Body, scope: Scope):
         self.module, self.body, self.problems = module, body, module.problems
         self.entries = EntryWriter(module.problems, scope)
-        self.scope = scope
+        self.scope = self.outermost = scope
         self.label_spans: list[Span | None] = []
 
     # -- blocks and declarations
@@ -106,11 +116,15 @@ class BodyChecker:
 
     def instruction(self, item: Instruction) -> None:
         """Check one instruction and append its step."""
-        operands = item.operands
+        operands = self._with_condition_code(item)
         try:
             found = plan(item.opcode, tuple(map(shape, operands)))
         except IsaError as error:
-            self._bad_opcode(item, error)
+            whole = self._whole_vectors(operands)
+            if error.kind != "operands" or whole is operands:
+                self._bad_opcode(item, error)
+            else:
+                self.instruction(replace(item, operands=whole))
             return
         op = found.op
         if op.instr.target and op.instr.target not in self.module.targets:
@@ -126,11 +140,42 @@ class BodyChecker:
         name = op.with_imm(immediates).name if immediates else found.name
         step = Step(name, found.kind, guard, entries, item.span)
         if found.inverted:
-            self._invert(step, found)
+            invert_before(self.body, step, found)
+        if found.kind == Kind.BAR:
+            check_barrier(step, found, self.problems)
         if op.instr.mnemonic == "cvt":
-            self._convert(step, {spec.group: spec.type for specs in found.specs for spec in specs})
+            append_conversion(self.body, step, {spec.group: spec.type for specs in found.specs for spec in specs})
         else:
             self.body.steps.append(step)
+
+    def _whole_vectors(self, operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
+        """Operands with `.v2` and `.v4` registers written out as their elements; the same tuple if there are none."""
+        things = [self.scope.find(o.name) if isinstance(o, Name) else None for o in operands]
+        if not any(isinstance(thing, VectorRegister) for thing in things):
+            return operands
+        return tuple(
+            Vector(tuple(Name(e.name, o.span) for e in thing.elements), o.span)
+            if isinstance(thing, VectorRegister)
+            else o
+            for o, thing in zip(operands, things, strict=True)
+        )
+
+    def _with_condition_code(self, item: Instruction) -> tuple[Operand, ...]:
+        """The operands, with the predicate `%cc` for a carry that PTX leaves unsaid."""
+        operands = item.operands
+        reads, writes = _condition_code(item.opcode)
+        if not (reads or writes) or not operands:
+            return operands
+        plain = (4 if "mad" in item.opcode else 3) == len(operands)
+        if not plain or type(operands[0]) is PredPair:
+            return operands
+        if CONDITION_CODE not in self.outermost.names:
+            self.outermost.declare_register(CONDITION_CODE, "pred", 0, 0, False)
+        code = Name(CONDITION_CODE, item.opcode_span)
+        first = operands[0]
+        if writes and isinstance(first, Name | Sink):
+            operands = (PredPair(first, code, first.span), *operands[1:])
+        return (*operands, code) if reads else operands
 
     def _guard(self, item: Instruction) -> int:
         assert item.guard is not None
@@ -150,12 +195,11 @@ class BodyChecker:
         self.problems.opcode(error, item.opcode, item.opcode_span, item.modifier_span(error.bad_modifier))
 
     def _missing_target(self, item: Instruction, target: str) -> None:
-        head = item.opcode.split(".")[0]
         what = "extension" if target in EXTENSIONS else "instruction"
-        now = ", ".join(self.module.targets)
+        now = ", ".join(self.module.program.targets)
         help = f"write `.target {now}, {target}`" if target in EXTENSIONS else f"write `.target {target}`"
         self.problems.error("target", f"`{item.opcode}` is an {what} that needs `.target {target}`", item.opcode_span,
-                            f"`{head}` of {target} is not switched on", help)  # fmt: skip
+                            "not switched on", help)  # fmt: skip
 
     def end(self, span: Span) -> None:
         """After the last statement: a body that runs off its end returns."""
@@ -183,8 +227,8 @@ class BodyChecker:
             self._label(operand, specs[0], entries)
         elif form == "targets":
             self._targets(operand, specs[0], entries)
-        elif specs[0].wanted.name == "src_size" and self._is_predicate(operand):
-            self._ignored_source(operand, specs[0], found, entries)
+        elif specs[0].wanted.name == "src_size" and write.predicate(operand) is not None:
+            ignored_source(self.body, write.predicate(operand), isinstance(operand, Not), specs[0], entries)
         elif form == "imm":
             write.immediate(operand, specs[0], found, entries, immediates)
         elif type(operand) is PredPair:
@@ -211,69 +255,6 @@ class BodyChecker:
             return
         name = operand.name if isinstance(operand, Name) else operand.span.text
         self.problems.unknown("list of targets", name, operand.span, self.scope.suggestion(name, (Targets,)))
-
-    def _is_predicate(self, operand: Operand) -> bool:
-        name = operand.name if isinstance(operand, Not) else operand
-        thing = self.scope.find(name.name) if isinstance(name, Name) else None
-        return isinstance(thing, Register) and not thing.bits
-
-    def _ignored_source(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
-        """`cp.async …, size, p`: where p holds nothing is read, as with a source size of 0."""
-        name, inverted = (operand.name, True) if isinstance(operand, Not) else (operand, False)
-        assert isinstance(name, Name)
-        predicate = self.entries.register(name)
-        size = next((e for e in entries if e[KIND] == CONST), None)
-        if predicate is None or size is None:
-            return
-        word = self.body.new_register("%size", "b32", 32)
-        zero, whole = moves.constant(0, "b32"), moves.constant(size[VALUE], "b32")
-        test = (PRED, READ, TYPES["pred"].code, 0, predicate.number, 0)
-        choice = [whole, zero] if inverted else [zero, whole]
-        target = moves.register(self.body, word, WRITE, "b32")
-        self.body.steps.append(moves.step("selp.b32", [target, *choice, test], name.span))
-        entries.append((REG, READ, spec.code, spec.group, word.number, 0))
-
-    # -- conversions and inversions that take a step of their own
-
-    def _convert(self, step: Step, types: Mapping[int, Type | None]) -> None:
-        """Append a `cvt`; registers wider than its types are narrowed before and extended after."""
-        steps, place, guard = self.body.steps, step.place, step.guard
-        after: list[Step] = []
-        for i, entry in enumerate(step.entries):
-            if entry[0] != REG:
-                continue
-            kind = types[entry[GROUP]]
-            bits = self.body.registers[entry[VALUE]].bits
-            if kind is None or bits <= kind.bits:
-                continue
-            sign = "s" if kind.cls == "s" else "u"
-            if entry[ROLE] == READ:
-                if bits > 32 >= kind.bits:
-                    word = self.body.new_register("%narrow", "b32", 32)
-                    steps.append(
-                        moves.copy(moves.register(self.body, word, WRITE, "b32"), 32, entry, bits, False, place, guard)
-                    )
-                    entry = (REG, READ, kind.code, entry[3], word.number, 0)
-                step.entries[i] = (*entry[:TYPE], kind.code, *entry[3:])
-            elif bits > 32 or sign == "s":
-                word = self.body.new_register("%narrow", f"b{max(kind.bits, 16)}", max(kind.bits, 16))
-                step.entries[i] = (REG, WRITE, kind.code, entry[3], word.number, 0)
-                source = moves.register(self.body, word, READ, f"{sign}{kind.bits}")
-                after.append(moves.copy(entry, bits, source, kind.bits, sign == "s", place, guard))
-            else:
-                step.entries[i] = (*entry[:TYPE], kind.code, *entry[3:])
-        steps.append(step)
-        steps.extend(after)
-
-    def _invert(self, step: Step, found: Plan) -> None:
-        """A `!p` that the instruction has no form for is computed before it."""
-        groups = {found.specs[i][0].group for i in found.inverted}
-        for i, entry in enumerate(step.entries):
-            if entry[3] in groups and entry[0] == PRED:
-                word = self.body.new_register("%not", "pred", 0)
-                target = (PRED, WRITE, entry[TYPE], 0, word.number, 0)
-                self.body.steps.append(moves.step("not.pred", [target, entry], step.place, step.guard))
-                step.entries[i] = (*entry[:VALUE], word.number, 0)
 
     # -- calls
 

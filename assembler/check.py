@@ -212,7 +212,7 @@ class ModuleChecker:
             self.scope.names[item.name] = target
 
     def _initialise(self, variable: Variable, var: Var, scope: Scope) -> None:
-        initialiser = Initialiser(var, TYPES[var.type], scope.find, self.problems.error)
+        initialiser = Initialiser(var, TYPES[var.type], scope, self.problems)
         initialiser.fill(variable.size)
         variable.init, variable.relocs = bytes(initialiser.data), initialiser.relocs
 
@@ -223,10 +223,12 @@ class ModuleChecker:
         checker = BodyChecker(self, body, scope)
         inner = Scope(scope, body)
         checker.scope = checker.entries.scope = inner
+        errors = self.problems.errors
         checker.statements(item.body.items)
         if not body.physical:
             checker.end(item.body.span)
-            warn_unreachable(body, self.problems)
+            if self.problems.errors == errors:  # else a branch may be missing
+                warn_unreachable(body, self.problems)
 
     def _finish_calls(self) -> None:
         for body, step, prototype, place in self.indirect:
@@ -262,7 +264,8 @@ class ModuleChecker:
             ("arguments", call.arguments, callee.formals),
         ):
             if len(passed) != len(wanted):
-                message = f"`{callee.name}` has {len(wanted)} {what}, the call {len(passed)}"
+                count = f"{len(wanted)} {what[:-1] if len(wanted) == 1 else what}"
+                message = f"`{callee.name}` has {count}, the call has {len(passed)}"
                 notes = ((callee.place, f"`{callee.name}` is declared"),)
                 self.problems.error("argument-count", message, place, notes=notes)
                 continue

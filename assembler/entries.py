@@ -5,7 +5,7 @@ from __future__ import annotations
 from assembler.operands import Plan, Spec, constant_bits, fits
 from assembler.problems import Problems
 from assembler.program import READ, WRITE, Body, Entry, Register, Variable
-from assembler.scope import Scope, VectorRegister
+from assembler.scope import Scope
 from assembler.syntax import Address, Binary, Name, Not, Number, Operand, PredPair, Sink, Vector
 from assembler.variables import integer, symbol_and_offset
 from isa.image import OperandKind
@@ -159,10 +159,6 @@ class EntryWriter:
 
     def vector(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
         items: tuple[Operand, ...] = operand.items if isinstance(operand, Vector) else (operand,)
-        if type(operand) is Name:
-            thing = self.scope.find(operand.name)
-            if isinstance(thing, VectorRegister):
-                items = tuple(Name(register.name, operand.span) for register in thing.elements)
         if len(items) != spec.wanted.count:
             message = f"operand `{spec.wanted.name}` of `{found.op.text}` has {spec.wanted.count} elements"
             self.problems.error("vector-size", message, operand.span, f"{len(items)} here")
@@ -172,6 +168,20 @@ class EntryWriter:
                 self._sink(item, spec, found, entries, in_vector=True)
             else:
                 self.value(item, spec, found, entries)
+        widths = {self.bits(item) for item in items} - {-1}
+        if len(widths) > 1:
+            self.problems.error("vector-size", "the elements of a vector have one width", operand.span)
+
+    def predicate(self, operand: Operand) -> tuple[Name, Register] | None:
+        """The predicate that `p` or `!p` names; None for anything else."""
+        name = operand.name if isinstance(operand, Not) else operand
+        thing = self.scope.find(name.name) if isinstance(name, Name) else None
+        return (name, thing) if isinstance(name, Name) and isinstance(thing, Register) and not thing.bits else None
+
+    def bits(self, operand: Operand) -> int:
+        """Width of a register, -1 of anything else."""
+        thing = self.scope.find(operand.name) if isinstance(operand, Name) else None
+        return thing.bits if isinstance(thing, Register) else -1
 
     def immediate(
         self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry], immediates: dict[str, int]
@@ -197,15 +207,21 @@ class EntryWriter:
         else:
             thing = self.scope.names.get(operand.base.name) or self.scope.find(operand.base.name)
             if type(thing) is Register:
-                self._address_register(operand.base, thing, offset, spec, entries)
+                self._address_register(operand.base, thing, offset, spec, found, entries)
             elif isinstance(thing, Variable):
                 self._address_variable(operand.base, thing, offset, spec, found, entries)
             else:
                 self._no_address(operand.base, thing)
 
-    def _address_register(self, name: Name, register: Register, offset: int, spec: Spec, entries: list[Entry]) -> None:
+    def _address_register(
+        self, name: Name, register: Register, offset: int, spec: Spec, found: Plan, entries: list[Entry]
+    ) -> None:
         if register.bits not in (32, 64) or TYPES[register.type].cls == "f":
             message = f"`{name.name}` is .{register.type}, an address is 32 or 64 integer bits"
+            self.problems.error("type-mismatch", message, name.span)
+            return
+        if register.bits == 32 and spec.space in ("", "global"):
+            message = f"`{name.name}` has 32 bits, an address in {spec.space or 'generic'} memory 64"
             self.problems.error("type-mismatch", message, name.span)
             return
         entries.append((MEM_REG, READ, B64 if register.bits == 64 else B32, spec.group, register.number, offset))
@@ -214,7 +230,7 @@ class EntryWriter:
         self, name: Name, variable: Variable, offset: int, spec: Spec, found: Plan, entries: list[Entry]
     ) -> None:
         want = {"shared::cluster": "shared", "param::entry": "param", "param::func": "param"}.get(
-            found.space, found.space
+            spec.space, spec.space
         )
         have = "param" if variable.space == "entry" else variable.space
         if (want and want != have) or have == "reg":

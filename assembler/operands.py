@@ -65,6 +65,7 @@ class Spec:
     type: Type | None
     code: int
     wide: bool
+    space: str = ""  # of an address; "" is generic
 
     @property
     def form(self) -> str:
@@ -80,7 +81,6 @@ class Plan:
     name: str
     kind: int
     specs: tuple[tuple[Spec, ...], ...]
-    space: str
     immediates: bool
     inverted: frozenset[int] = field(default_factory=frozenset)  # written operands whose `!` needs a step of its own
 
@@ -107,16 +107,27 @@ def plan(opcode: str, shapes: tuple[str, ...]) -> Plan:
         inverted = frozenset(i for i, s in enumerate(shapes) if s == "!r")
         shapes = tuple("r" if s == "!r" else s for s in shapes)
     wide = op.kind in (Kind.LD, Kind.ST, Kind.ROWSP_ST, Kind.DYMM_ST, Kind.DYMM_LDRED) or op.instr.mnemonic == "cvt"
-    specs = tuple(tuple(_spec(w, number, wide) for number, w in group) for group in _align(op, shapes))
-    space = next((m for m in op.mods.values() if m in SPACES), "")
+    spaces = _spaces(op)
+    specs = tuple(
+        tuple(_spec(w, number, wide, spaces.get(number, "")) for number, w in group) for group in _align(op, shapes)
+    )
     immediates = op.kind == Kind.LANE and any(o.form == "imm" for o in op.operands)
-    return Plan(op, op.name, int(op.kind), specs, space, immediates, inverted)
+    return Plan(op, op.name, int(op.kind), specs, immediates, inverted)
 
 
-def _spec(wanted: Wanted, group: int, wide: bool) -> Spec:
+def _spaces(op: Op) -> dict[int, str]:
+    """State space of each address by operand number; `.shared.global` are those of the first and second one."""
+    spaces = [m for m in op.mods.values() if m in SPACES]
+    memory = [number for number, operand in enumerate(op.operands) if operand.form == "mem"]
+    if not spaces or op.kind in (Kind.DYMM_ST, Kind.DYMM_LDRED):
+        return {}
+    return {number: spaces[min(i, len(spaces) - 1)] for i, number in enumerate(memory)}
+
+
+def _spec(wanted: Wanted, group: int, wide: bool, space: str) -> Spec:
     kind = TYPES.get(wanted.type)
     role = READ if wanted.form == "mem" else ROLES[wanted.role]
-    return Spec(wanted, group, role, kind, kind.code if kind else 0, wide)
+    return Spec(wanted, group, role, kind, kind.code if kind else 0, wide, space)
 
 
 def _align(op: Op, shapes: tuple[str, ...]) -> list[list[tuple[int, Wanted]]]:

@@ -12,6 +12,7 @@ class Problems:
 
     def __init__(self) -> None:
         self.diagnostics: list[Diagnostic] = []
+        self.errors = 0
 
     def error(
         self,
@@ -23,6 +24,7 @@ class Problems:
         notes: tuple[tuple[Span | None, str], ...] = (),
     ) -> None:
         """Note an error."""
+        self.errors += 1
         self.diagnostics.append(Diagnostic("error", code, message, span, label, help, notes))
 
     def warning(self, code: str, message: str, span: Span, help: str = "") -> None:

@@ -9,7 +9,9 @@ from math import prod
 
 import numpy as np
 
+from assembler.problems import Problems
 from assembler.program import Body, Variable
+from assembler.scope import Scope
 from assembler.source import Span
 from assembler.syntax import Apply, Binary, InitList, Name, Number, Operand, Unary, Var
 from isa.types import TYPES, Type
@@ -42,8 +44,8 @@ class Initialiser:
 
     var: Var
     element: Type
-    find: Callable[[str], object]
-    report: Report
+    scope: Scope
+    problems: Problems
     data: bytearray = field(default_factory=bytearray)
     relocs: list[tuple[int, int]] = field(default_factory=list)
     masked: dict[int, tuple[str, int, int]] = field(default_factory=dict)  # byte offset -> symbol, addend, which byte
@@ -63,13 +65,13 @@ class Initialiser:
     def _list(self, item: InitList | Operand, dims: list[int], at: int) -> None:
         if not isinstance(item, InitList):
             if dims:
-                self.report("bad-init", f"`{self.var.name}` is an array: its initialiser is a list", item.span)
+                self.problems.error("bad-init", f"`{self.var.name}` is an array: its initialiser is a list", item.span)
             else:
                 self._element(item, at)
             return
         room = dims[0] if dims else 0
         if len(item.items) > room:
-            self.report("init-too-long", f"`{self.var.name}` has {room} elements here, not {len(item.items)}",
+            self.problems.error("init-too-long", f"`{self.var.name}` has {room} elements here, not {len(item.items)}",
                         item.items[room].span, label="too many" if dims else "not an array")  # fmt: skip
             return
         stride = self.element.bytes * prod(dims[1:])
@@ -86,14 +88,14 @@ class Initialiser:
             found = symbol_and_offset(inner, allow_generic=True)
             shift = (mask & -mask).bit_length() - 1 if mask else 0
             if found is None or self.element.bytes != 1 or mask >> shift != 0xFF or shift % 8:
-                self.report("bad-init", "a mask picks one byte of an address for a .b8 element", item.span)
+                self.problems.error("bad-init", "a mask picks one byte of an address for a .b8 element", item.span)
                 return
             self.masked[at] = (found[0].name, found[1], shift // 8)
             self._target(found[0])
             return
         found = symbol_and_offset(item, allow_generic=True)
         if found is None or self.element.bytes < 4:
-            self.report("bad-init", f"not a constant of type .{self.element.name}", item.span)
+            self.problems.error("bad-init", f"not a constant of type .{self.element.name}", item.span)
             return
         target = self._target(found[0])
         if target is not None:
@@ -107,18 +109,18 @@ class Initialiser:
         whole = item.value if item.kind == "int" else None
         bits = float_bits(item, kind) if kind.name in ("f32", "f64") else whole
         if bits is None:
-            self.report("bad-init", f"not a constant of type .{kind.name}", item.span)
+            self.problems.error("bad-init", f"not a constant of type .{kind.name}", item.span)
             return 0
         return bits % (1 << kind.bits)
 
     def _target(self, name: Name) -> int | None:
-        thing = self.find(name.name)
+        thing = self.scope.find(name.name)
         if isinstance(thing, Variable):
             return thing.number
         if isinstance(thing, Body):
             thing.address_taken = True
             return -1 - thing.number
-        self.report("unknown-symbol", f"unknown symbol `{name.name}`", name.span)
+        self.problems.unknown("symbol", name.name, name.span, self.scope.suggestion(name.name, (Variable, Body)))
         return None
 
     def _join_masked(self) -> None:
@@ -129,7 +131,7 @@ class Initialiser:
                 continue
             run = [self.masked.get(at + i) for i in range(8)]
             if run != [(symbol, addend, i) for i in range(8)]:
-                self.report(
+                self.problems.error(
                     "bad-init", f"only whole addresses are supported, not single bytes of `{symbol}`", self.var.span
                 )
                 return

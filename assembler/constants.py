@@ -112,7 +112,6 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "&&": lambda a, b: bool(a) and bool(b),
     "||": lambda a, b: bool(a) or bool(b),
 }
-OPERATORS = frozenset((*_INTEGER, *_COMPARE, "<<", ">>"))
 
 
 def binary(op: str, a: Const, b: Const) -> Const:

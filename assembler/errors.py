@@ -149,8 +149,3 @@ def unknown_word(span: Span, what: str, words: Iterable[str]) -> Diagnostic:
     words = list(words)
     help = _hint(span.text, words) or f"one of: {', '.join(words)}"
     return _error("unknown-word", f"unknown {what} `{span.text}`", span, "", help)
-
-
-def wrong_arguments(span: Span, name: str, message: str) -> Diagnostic:
-    """A host function called with arguments it does not take."""
-    return _error("wrong-arguments", f"`{name}` {message}", span)

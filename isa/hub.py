@@ -41,7 +41,7 @@ def dysharp_is_defined(mods: Mapping[str, str]) -> str | None:
 _STORED = (*VALUES, "f16", "bf16", "f16x2", "bf16x2")
 _TARGETS = {"count": "u32", "targets": "b64"}
 ROWS = (
-    Instr("st.rowsp{.nop}{.vec}.type [rd], src", {"vec": VEC, "type": _STORED}, Kind.ROWSP_ST, "lsu",
+    Instr("st.rowsp{.nop}{.vec}.type [rd], src", {"vec": VEC[:2], "type": _STORED}, Kind.ROWSP_ST, "lsu",
           "store src into the row that the target GPU's hub allocates for rd = {MallocID, RowID, RowOffset}; .nop: low "
           "priority", _HUB, vector={"src": "vec"}, check=at_most_16_bytes, target="rowsp"),
     Instr("rowsp.pack.b64 rd, mid, row, offset", {}, Kind.LANE, "alu",
@@ -53,11 +53,11 @@ ROWS = (
     Instr("rowspMalloc mid, gpu, rows, row_bytes", {}, Kind.ROWSP_MALLOC, "misc",
           "mid = a new region of rows in the memory of a GPU, entered in its hub's tables", "MoE-Hub section IV-A2",
           operand_types={"mid": "b32", "gpu": "u32", "rows": "u32", "row_bytes": "u32"}, target="rowsp"),
-    Instr("dymultimem.st{.vec}.type [maddr], src, count, [targets]", {"vec": VEC, "type": _STORED}, Kind.DYMM_ST, "lsu",
+    Instr("dymultimem.st{.vec}.type [maddr], src, count, [targets]", {"vec": VEC[:2], "type": _STORED}, Kind.DYMM_ST, "lsu",
           "store src at maddr of the count experts whose u32 numbers are at targets", _DYSHARP, vector={"src": "vec"},
           operand_types=_TARGETS, check=at_most_16_bytes, target="dymultimem"),
     Instr("dymultimem.ld_reduce.op{.acc::f32}{.vec}.type dst, [maddr], count, [targets]",
-          {"op": OPS, "vec": VEC, "type": TYPES}, Kind.DYMM_LDRED, "lsu",
+          {"op": OPS, "vec": VEC[:2], "type": TYPES}, Kind.DYMM_LDRED, "lsu",
           "dst = values at maddr of the count experts whose u32 numbers are at targets, reduced in the switch",
           _DYSHARP, vector={"dst": "vec"}, operand_types=_TARGETS, check=dysharp_is_defined, writes=("dst",),
           target="dymultimem"),

@@ -10,7 +10,7 @@ from .instr import Instr, Kind
 VALUES = ("b8", "b16", "b32", "b64", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f32", "f64")
 SPACES = ("global", "shared", "shared::cluster", "local", "param", "const")
 SCOPE = ("cta", "cluster", "gpu", "sys")
-VEC = ("v2", "v4")
+VEC = ("v2", "v4", "v8")
 L1 = tuple(f"L1::{p}" for p in ("evict_normal", "evict_unchanged", "evict_first", "evict_last", "no_allocate"))
 L2 = tuple(f"L2::{p}" for p in ("evict_normal", "evict_first", "evict_last"))
 HINT, PREFETCH = ("L2::cache_hint",), ("L2::64B", "L2::128B", "L2::256B")

@@ -6,7 +6,7 @@ resources. The host program is not part of the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import groupby
 
@@ -127,7 +127,7 @@ class _Text:
         prefix = f"@{'!' if guard < 0 else ''}%p{abs(guard) - 1} " if guard else ""
         operands = list(image.operands(pc))
         labels = [f"$L{o.value}" for o in operands if o.kind == OperandKind.LABEL]
-        groups = [list(items) for _, items in groupby(operands, key=lambda o: o.group)]
+        groups = {group: list(items) for group, items in groupby(operands, key=lambda o: o.group)}
         if op.instr.mnemonic == "brx":
             yield f"    $T{pc}: .branchtargets {', '.join(labels)};"
             texts = [self._operand(groups[0][0], body), f"$T{pc}"]
@@ -135,13 +135,15 @@ class _Text:
             texts = self._texts(op, groups, body)
         yield f"    {prefix}{op.text}{' ' if texts else ''}{', '.join(texts)};"
 
-    def _texts(self, op: Op, groups: Sequence[Sequence[Operand]], body: Function | Kernel) -> list[str]:
+    def _texts(self, op: Op, groups: Mapping[int, Sequence[Operand]], body: Function | Kernel) -> list[str]:
         """Operand texts; a group's number is the position of its operand in the row."""
         texts: list[str] = []
-        for group in groups:
-            shape = op.operands[group[0].group]
-            parts = [self._operand(entry, body) for entry in group]
-            text = f"{{{', '.join(parts)}}}" if shape.form == "vec" or len(parts) > 1 else parts[0]
+        for number, shape in enumerate(op.operands):
+            if number not in groups:
+                texts += [str(op.imm[shape.name])] if shape.name in op.imm else []
+                continue
+            parts = [self._operand(entry, body) for entry in groups[number]]
+            text = f"{{{', '.join(parts)}}}" if shape.form == "vec" else parts[0]
             if shape.negated == "must":
                 text = "!" + text
             if shape.paired:

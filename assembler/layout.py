@@ -153,7 +153,7 @@ def _place_body(program: Program, body: Body, extent: Extent, claims: Claims) ->
     if local:
         align = max(v.align for v in local)
         extent.frame = -(-extent.frame // align) * align
-    extent.frame_end = place_variables(local, extent.frame)
+    extent.frame_end = place_variables(local, max(extent.frame, 0))
     if given is not None:
         extent.frame_end = extent.frame + given.frame_bytes
         return extent

@@ -70,11 +70,9 @@ class Operand:
     """One operand of an Op.
 
     `role`: "r", "w" or "rw"; `type`: PTX type of each element. `form`: "reg" (a register; when read also a constant,
-    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "label",
-    "targets" (label
-    list), "func", "args", "proto", "carry" (the condition code: not written in the text). `negated`: "" plain,
-    "may" the text may put `!` before it,
-    "must" it does (the lane function then inverts it). `paired`: joined to the operand before it with `|`.
+    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "label", "targets" (a
+    list of labels), "func", "args", "proto". `negated`: "" plain, "may" the text may put `!` before it, "must" it does
+    (the lane function then inverts it). `paired`: joined to the operand before it with `|`.
     """
 
     name: str

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from assembler import cache
+from assembler.alloc import MAX_SLOTS
 from assembler.check import check_module
 from assembler.diagnostics import AssemblyError, Diagnostic, has_errors, in_order
 from assembler.lower import lower
@@ -54,7 +55,14 @@ def check(
     """All errors and warnings of a file or text, in the order of the text."""
     text, path = read_source(source)
     with _uncollected():
-        return _checked(text, path, include_dirs, _texts(defines))[2]
+        program, origin, diagnostics = _checked(text, path, include_dirs, _texts(defines))
+        if not has_errors(diagnostics):
+            places = {body.name: body.place for body in program.bodies}
+            for kernel in _lowered(program, origin).kernels:
+                if kernel.pressure > MAX_SLOTS:
+                    message = f"`{kernel.name}` needs {kernel.pressure} registers, a thread has {MAX_SLOTS}"
+                    diagnostics.append(Diagnostic("warning", "registers", message, places[kernel.name]))
+    return in_order(diagnostics)
 
 
 def assemble(
@@ -70,9 +78,13 @@ def assemble(
         program, origin, diagnostics = _checked(text, path, include_dirs, _texts(defines))
         if has_errors(diagnostics):
             raise AssemblyError(diagnostics)
-        image = lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
+        image = _lowered(program, origin)
     cache.keep(name, image)
     return image
+
+
+def _lowered(program: Program, origin: Source) -> Image:
+    return lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
 
 
 def _texts(defines: Mapping[str, Any] | None) -> dict[str, str]:

@@ -240,7 +240,12 @@ class ModuleChecker:
                 self._check_call(call, self.program.bodies[call.callees[0]], place)
         for body, step, place in self.direct:
             call = body.calls[step]
-            self._check_call(call, self.program.bodies[call.callees[0]], place)
+            callee = self.program.bodies[call.callees[0]]
+            self._check_call(call, callee, place)
+            if not callee.defined:
+                self.problems.warning(
+                    "no-body", f"`{callee.name}` has no body: calling it is an error at run time", place
+                )
 
     def _candidates(self, prototype: Callprototype | Targets | None) -> tuple[int, ...]:
         taken = [body for body in self.program.bodies if body.address_taken]

@@ -66,3 +66,12 @@ def test_vector_registers_and_ranges() -> None:
     text = ".reg .v4 .f32 v; ld.global.v4.f32 v, [%rd1]; add.f32 v.x, v.y, v.w; mov.f32 %f1, v.q; ret; }"
     assert errors(KERNEL + text) == ["unknown name `v.q`"]
     assert errors(KERNEL + "mov.u32 %r8, %r08; ret; }") == ["unknown register `%r08`"]
+
+
+def test_warnings_of_resources_and_bodies() -> None:
+    live = "\n".join(f"ld.global.u32 %q{i}, [%rd1+{4 * i}];" for i in range(300))
+    used = "\n".join(f"st.global.u32 [%rd1+{4 * i}], %q{i};" for i in range(300))
+    text = f".extern .func vprintf();\n{KERNEL}.reg .b32 %q<300>;\n{live}\ncall vprintf;\n{used}\nret;\n}}\n"
+    found = assembler.check(HEAD + text)
+    assert [d.code for d in found] == ["registers", "no-body"] and {d.severity for d in found} == {"warning"}
+    assert len(assembler.assemble(HEAD + text)) == 602

@@ -27,7 +27,7 @@ def test_entries_of_an_instruction() -> None:
     assert kinds == [(OperandKind.REG, 0, 0), (OperandKind.SINK, 0, 0), (OperandKind.MEM_REG, 1, -8)]
     assert v2[2].value == load[0].value  # the same 64-bit register
     assert [o.kind for o in store] == [OperandKind.MEM_REG, OperandKind.REG]
-    assert image.source(1) == ("<text>", 9, 1) and int(image.end[1]) == 41
+    assert image.source(1) == ("<text>", 9, 1) and int(image.end[1]) == 37
 
 
 def test_widths_do_not_share_slots() -> None:

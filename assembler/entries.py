@@ -69,6 +69,7 @@ class EntryWriter:
         self.problems.error("type-mismatch", message, name.span, f"expected {what}")
 
     def register(self, name: Name, what: str = "register") -> Register | None:
+        """The register `name` means; None after an error."""
         thing = self.scope.find(name.name)
         if isinstance(thing, Register):
             return thing
@@ -158,6 +159,7 @@ class EntryWriter:
         entries.append((SINK, WRITE, spec.code, spec.group, 0, 0))
 
     def vector(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        """`{a, b, …}`: one entry an element."""
         items: tuple[Operand, ...] = operand.items if isinstance(operand, Vector) else (operand,)
         if len(items) != spec.wanted.count:
             message = f"operand `{spec.wanted.name}` of `{found.op.text}` has {spec.wanted.count} elements"
@@ -186,6 +188,7 @@ class EntryWriter:
     def immediate(
         self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry], immediates: dict[str, int]
     ) -> None:
+        """A constant that the instruction's form needs: an entry, or part of the op's name if it shapes its code."""
         if type(operand) is not Number or operand.kind != "int":
             message = f"operand `{spec.wanted.name}` of `{found.op.text}` must be a constant"
             self.problems.error("not-a-constant", message, operand.span)
@@ -198,6 +201,7 @@ class EntryWriter:
     # -- addresses
 
     def address(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        """`[register+constant]`, `[variable+constant]`, `[constant]`."""
         assert isinstance(operand, Address)
         offset = operand.offset if isinstance(operand.offset, int) else integer(operand.offset)
         if operand.extra or offset is None:

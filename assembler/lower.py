@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -180,7 +180,8 @@ class _Writer:
         columns = {name: np.array(values, COLUMNS[name]) for name, values in heads.items()}
         return {**columns, **span_columns(spans), **entry_columns(entries)}, list(numbers)
 
-    def _resolver(self, body: Body, slots: Sequence[int], base: int):  # type: ignore[no-untyped-def]
+    def _resolver(self, body: Body, slots: Sequence[int], base: int) -> Callable[[Entry], Entry]:
+        """A function from a checked entry to the entry of an Image."""
         labels, symbols, functions = body.labels, self.symbol_index, self.function_index
         registers = REGISTER_KINDS | PREDICATE_KINDS
         foreign = {  # parameters in a callee's frame have no name here

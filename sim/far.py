@@ -8,8 +8,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .jit import JIT, cached, inline, light_helpers
+from .jit import HELPERS, JIT, OPTIONS, cached, inline
 from .params import PARAMS, Param
+from .pipeline import light_helpers
 from .raw import Arena
 
 _FUNCTIONS: list[tuple[int, Callable[..., Any]]] = []
@@ -56,7 +57,7 @@ if JIT:
     def link(P: Arena, entries: tuple[Any, ...] = ()) -> None:
         """Compile (or load from the cache) all far functions and write their addresses to ``P``; compile ``entries``."""
         names = {function.__name__ for _, function in _FUNCTIONS} | {e.py_func.__name__ for e in entries}
-        with light_helpers(names):
+        with light_helpers(names, HELPERS):
             for word, function in _FUNCTIONS:
                 P[word] = _compiled(function)
             for entry in entries:
@@ -71,9 +72,8 @@ if JIT:
 
     def _compiled(function: Callable[..., Any]) -> int:
         if function not in _KEEP:
-            options = {"_nrt": False, "error_model": "numpy"}
             signature = types.int64(*_arguments(function))
-            _KEEP[function] = cfunc(signature, cache=cached(), **options)(function)
+            _KEEP[function] = cfunc(signature, cache=cached(), **OPTIONS)(function)
         return int(_KEEP[function].address)
 
 else:

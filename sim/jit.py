@@ -6,18 +6,14 @@ served stale code. The cache directory is therefore named after a digest of ever
 
 import hashlib
 import os
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
+_NAMES = ["addresses", "core", "dispatch", "far", "functional", "jit", "layout", "params", "pipeline", "raw", "state"]
 _COMPILED = (
     *("sim/sm/*.py", "sim/mem/*.py", "sim/hub/*.py", "sim/net/*.py"),
-    *(
-        f"sim/{name}.py"
-        for name in ("addresses", "core", "dispatch", "far", "functional", "jit", "layout", "params", "raw", "state")
-    ),
+    *(f"sim/{name}.py" for name in _NAMES),
     *("isa/instr.py", "isa/types.py", "traces/records.py"),
 )
 """Compiled code, and the constants it takes from elsewhere."""
@@ -52,11 +48,14 @@ def _cache_dir() -> str:
 # The core's loops are over lanes through library calls: more optimisation than this only costs compile time.
 os.environ.setdefault("NUMBA_OPT", "1")
 os.environ.setdefault("NUMBA_LOOP_VECTORIZE", "0")
+# Numba makes a coloured message for each signature that does not fit, of the many it tries; nobody sees them.
+os.environ.setdefault("NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING", "1")
 if _dir := _cache_dir():
     os.environ["NUMBA_CACHE_DIR"] = _dir
 
 from numba import config, njit, types  # noqa: E402  the cache directory must be set first
-from numba.core import codegen  # noqa: E402
+
+from .pipeline import Pipeline  # noqa: E402
 
 if _dir:
     config.CACHE_DIR = _dir
@@ -65,11 +64,12 @@ JIT = not config.DISABLE_JIT
 """False under NUMBA_DISABLE_JIT=1: everything below then runs as plain Python."""
 
 # _nrt=False: no reference counts in compiled code; they cost more than the simulation itself.
-_inline = njit(forceinline=True, _nrt=False, error_model="numpy")
-_outline = njit(_nrt=False, error_model="numpy")
-entry = njit(cache=bool(_dir), nogil=True, _nrt=False, error_model="numpy")
+OPTIONS: dict[str, Any] = {"_nrt": False, "error_model": "numpy", "pipeline_class": Pipeline}
+_inline = njit(forceinline=True, **OPTIONS)
+_outline = njit(**OPTIONS)
+entry = njit(cache=bool(_dir), nogil=True, **OPTIONS)
 """For the few functions Python calls."""
-_HELPERS: list[Any] = []
+HELPERS: list[Any] = []
 
 
 def inline(function: Any) -> Any:
@@ -87,7 +87,7 @@ def _helper(dispatcher: Any) -> Any:
     if JIT:
         template = dispatcher.get_call_template
         dispatcher.get_call_template = lambda args, kws: template(tuple(map(_as_int64, args)), kws)
-        _HELPERS.append(dispatcher)
+        HELPERS.append(dispatcher)
     return dispatcher
 
 
@@ -99,41 +99,3 @@ def _as_int64(typ: Any) -> Any:
 def cached() -> bool:
     """Whether compiled code is kept on disk."""
     return bool(_dir)
-
-
-@contextmanager
-def light_helpers(final: Container[str]) -> Iterator[None]:
-    """While code is compiled: only functions named in ``final`` become machine code, helpers are just linked into them.
-
-    Numba would optimise and generate code for every helper on its own, although nobody calls it that way; that is most of
-    the compile time. The version of numba is pinned because this reaches into it.
-    """
-    library = codegen.JITCodeLibrary
-    target = codegen.JITCPUCodegen
-    optimize, finish, set_env = library._optimize_final_module, library._finalize_final_module, target.set_env
-
-    def optimize_final(self: Any) -> None:
-        if self.name in final:
-            optimize(self)
-
-    def finish_final(self: Any) -> None:
-        if self.name in final:
-            finish(self)
-        else:
-            self._finalize_dynamic_globals()
-            self._finalized = True
-
-    def set_env_of_final(self: Any, env_name: str, env: Any) -> None:
-        if self._engine.is_symbol_defined(env_name):
-            set_env(self, env_name, env)
-
-    library._optimize_final_module, library._finalize_final_module = optimize_final, finish_final
-    target.set_env = set_env_of_final
-    try:
-        yield
-    finally:
-        library._optimize_final_module, library._finalize_final_module = optimize, finish
-        target.set_env = set_env
-        for helper in _HELPERS:
-            if helper.overloads:  # no machine code: Python must not find it when it calls the helper itself
-                helper._reset_overloads()

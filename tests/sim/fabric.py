@@ -10,10 +10,11 @@ from sim.addresses import gpu_address
 from sim.hub import hub
 from sim.hub.order import RECORD_ADDRESS, RECORD_COUNT, RECORD_ROOM
 from sim.ir.library import library
-from sim.jit import JIT, entry, light_helpers, outline
+from sim.jit import HELPERS, JIT, entry, outline
 from sim.layout import GPU_WORDS, MACHINE_WORDS, gpu_base
 from sim.net import switch
 from sim.net.packet import ADDR, AUX, COUNT, DATA, KIND, MASK_HI, MASK_LO, OP, PACKET_WORDS, SRC, TAG, TARGETS, Packet
+from sim.pipeline import light_helpers
 from sim.raw import Arena
 from sim.state import FAULT, GPUS, MEMORY
 
@@ -97,7 +98,7 @@ def _compile() -> None:
 
         from sim.raw import arena_type
 
-        with light_helpers({"_do"}):
+        with light_helpers({"_do"}, HELPERS):
             _do.compile((arena_type, arena_type, *[types.int64] * 4, arena_type))
 
 

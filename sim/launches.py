@@ -89,7 +89,7 @@ class Launches:
             st.GRID_X: grid[0], st.GRID_Y: grid[1], st.GRID_Z: grid[2],
             st.BLOCK_X: block[0], st.BLOCK_Y: block[1], st.BLOCK_Z: block[2],
             st.LAUNCH_WARPS: warps, st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
-            st.LAUNCH_REGISTERS: warp_registers(k.nregs), st.LAUNCH_SLOTS: 1 + k.nregs, st.LAUNCH_PREDICATES: k.npreds,
+            st.LAUNCH_REGISTERS: warp_registers(k.pressure), st.LAUNCH_SLOTS: 1 + k.nregs, st.LAUNCH_PREDICATES: k.npreds,
             st.LAUNCH_LOCAL: k.local_bytes, st.LAUNCH_PARAMS: memory.address + slot * PARAM_BYTES,
             st.LAUNCH_PARAM_BYTES: len(params), st.LAUNCH_TOTAL: launch.ctas, st.LAUNCH_STARTED: 0, st.LAUNCH_DONE: 0,
             st.LAUNCH_GATE: 0 if gate is None else gate + 1, st.LAUNCH_AXIS: axis,
@@ -147,8 +147,8 @@ class Launches:
                 f"{static + shared} bytes of shared memory per block; an SM has {P[SMEM_BYTES] - P[SMEM_RESERVED_BYTES]}",
             ),
             (
-                warps * warp_registers(k.nregs) <= P[REGISTERS] and warps <= P[MAX_WARPS] and P[MAX_CTAS] > 0,
-                f"{threads} threads with {k.nregs} registers do not fit on an SM",
+                warps * warp_registers(k.pressure) <= P[REGISTERS] and warps <= P[MAX_WARPS] and P[MAX_CTAS] > 0,
+                f"{threads} threads with {k.pressure} registers do not fit on an SM",
             ),
             (gate is None or grid[axis] <= st.GROUPS, f"a gated launch has at most {st.GROUPS} groups"),
         ]
@@ -186,7 +186,7 @@ class Launches:
         return done, total
 
 
-def warp_registers(slots: int) -> int:
+def warp_registers(registers: int) -> int:
     """Registers of the register file that a warp takes: as the hardware allocates them, in units of eight per thread."""
-    per_thread = max(16, min(_REGISTER_MAX, slots))
+    per_thread = max(16, min(_REGISTER_MAX, registers))
     return 32 * (-(-per_thread // _REGISTER_UNIT) * _REGISTER_UNIT)

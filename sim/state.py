@@ -135,7 +135,7 @@ LOCAL = _s.field(WARPS)
 """Host address of the warp's local memory."""
 SPIN = _s.field(WARPS)
 """Backward jumps of the active path while others wait."""
-CALL_DEPTH = 16
+CALL_DEPTH = 64
 RETURNS = _s.field(WARPS * CALL_DEPTH * 32)
 """Return addresses by call depth and lane."""
 SCORE = _s.field(WARPS * SCORES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from .instr import Instr, Op, Operand
+from .instr import Instr, IsaError, Op, Operand
 from .special import SPECIAL
 from .table import CHAPTERS, MNEMONICS, resolve
 from .unmodelled import KNOWN_UNMODELLED
@@ -108,7 +108,20 @@ def describe(name: str) -> str:
     """
     if name in MNEMONICS:
         return "\n\n".join(map(_row_text, MNEMONICS[name]))
-    return _op_text(resolve(name))
+    mnemonic, *modifiers = name.split(".")
+    rows = [row for row in MNEMONICS.get(mnemonic, ()) if all(_takes(row, m) for m in modifiers)]
+    literal = [row for row in rows if all(any(p.literal and m in p.values for p in row.parts) for m in modifiers)]
+    try:
+        return _op_text(resolve(name))
+    except IsaError:
+        if not rows:
+            raise
+        return "\n\n".join(map(_row_text, literal or rows))
+
+
+def _takes(row: Instr, modifier: str) -> bool:
+    """Whether the row has a place for the modifier."""
+    return any(modifier in part.values for part in row.parts)
 
 
 if __name__ == "__main__":

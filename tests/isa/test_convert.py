@@ -31,7 +31,7 @@ def in_register(x: int, t: str) -> int:
     return x & (1 << max(32, width(t))) - 1
 
 
-@pytest.mark.parametrize(("to", "of"), itertools.product(INTS, INTS))
+@pytest.mark.parametrize(("to", "of"), list(itertools.product(INTS, INTS)))
 def test_between_integers(to: str, of: str):
     a = integers(width(of), 1)
     values = [number(x, of) for x in a]
@@ -42,7 +42,7 @@ def test_between_integers(to: str, of: str):
         assert apply(f"cvt.sat.{to}.{of}", a) == [in_register(max(low, min(high, v)), to) for v in values]
 
 
-@pytest.mark.parametrize(("to", "of"), itertools.product(INTS, FLOATS))
+@pytest.mark.parametrize(("to", "of"), list(itertools.product(INTS, FLOATS)))
 def test_float_to_integer(to: str, of: str):
     low, high = limits(to)
     a = floats(of, 2, 150)
@@ -63,7 +63,7 @@ def test_float_to_integer(to: str, of: str):
         assert apply(f"cvt.{rnd}.{to}.{of}", a) == [in_register(v, to) for v in want], rnd
 
 
-@pytest.mark.parametrize(("to", "of"), itertools.product(FLOATS, INTS))
+@pytest.mark.parametrize(("to", "of"), list(itertools.product(FLOATS, INTS)))
 def test_integer_to_float(to: str, of: str):
     a = integers(width(of), 3, 60)
     a += [(1 << k) + d & (1 << width(of)) - 1 for k in range(8, width(of)) for d in (-1, 0, 1, (1 << k - 8) // 2 + 1)]

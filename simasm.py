@@ -238,6 +238,8 @@ def _run(options: Any) -> int:
         print(json.dumps(result.json()))
     elif not options.quiet:
         print_summary(result.stats, sys.stdout)
+    for line in sorted(result.machine.program.approximations):
+        say(f"approximate: {line}")
     for check in result.checks:
         if not check["ok"]:
             say(f"check failed: {check['name']}" + (f": {check['detail']}" if check.get("detail") else ""))

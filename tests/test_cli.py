@@ -133,6 +133,13 @@ def test_defines_set_parameters(cli, program):
     assert (code, out) == (0, "n is 512\n")
 
 
+def test_what_is_modelled_approximately_is_said(cli, program):
+    merged = KERNEL.replace("sm_90a", "sm_90a, cais").replace("ld.global.f32", "ld.global.cais.f32")
+    code, _, err = cli(program(kernel=merged), "--quiet")
+    assert code == 0 and "approximate: ld.cais" in err
+    assert "approximate" not in cli(program(), "--quiet")[2]
+
+
 def test_failed_check_is_3(cli, program):
     code, _, err = cli(program(), "-D", "items=100")
     assert code == 3

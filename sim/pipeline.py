@@ -10,7 +10,7 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import codegen
+from numba.core import codegen, types
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
 from numba.core.typed_passes import (
@@ -44,7 +44,7 @@ class Pipeline(CompilerBase):
 @contextmanager
 def light_helpers(final: Container[str], helpers: list[Any]) -> Iterator[None]:
     """While code is compiled: only functions named in ``final`` become machine code, ``helpers`` are just linked in."""
-    with _no_wrappers(helpers), _final_only(final), _no_collection():
+    with _no_wrappers(helpers), _final_only(final), _remembered_types(), _no_collection():
         yield
 
 
@@ -99,6 +99,27 @@ def _final_only(final: Container[str]) -> Iterator[None]:
         for name, original in kept.items():
             setattr(library, name, original)
         target.set_env = set_env
+
+
+@contextmanager
+def _remembered_types() -> Iterator[None]:
+    """What an operator gives for operands of some types is looked for once: each search asks a dozen templates."""
+    resolve = types.BaseFunction.get_call_type
+    known: dict[Any, Any] = {}
+
+    def get_call_type(self: Any, context: Any, args: Any, kws: Any) -> Any:
+        plain = tuple(types.unliteral(a) for a in args)
+        if kws or any(isinstance(a, types.BaseTuple) for a in plain):
+            return resolve(self, context, args, kws)
+        if (self, plain) not in known:
+            known[self, plain] = resolve(self, context, plain, kws)
+        return known[self, plain]
+
+    types.BaseFunction.get_call_type = get_call_type
+    try:
+        yield
+    finally:
+        types.BaseFunction.get_call_type = resolve
 
 
 @contextmanager

@@ -228,8 +228,22 @@ def report(error: BaseException, colored: Callable[[Any], str]) -> int:
 
 def _machine_error(error: Any) -> str:
     """The message of a run that ended early: the place in the source first, so that editors find it."""
-    place = "{}:{}:{}: ".format(*error.where) if error.where else "simasm: "
-    return "\n".join([f"{place}error: {error.message}", *(f"  {note}" for note in error.notes)])
+    if error.where is None:
+        return "\n".join([f"simasm: error: {error.message}", *(f"  {note}" for note in error.notes)])
+    file, line, column = error.where
+    margin = " " * len(str(line))
+    notes = [f"{margin} = note: {note}" for note in error.notes]
+    return "\n".join([f"{file}:{line}:{column}: error: {error.message}", *_excerpt(file, line, column, margin), *notes])
+
+
+def _excerpt(file: str, line: int, column: int, margin: str) -> list[str]:
+    """The source line with a caret; nothing where the source of an image is no longer there."""
+    try:
+        text = Path(file).read_text(encoding="utf-8", errors="replace").splitlines()[line - 1]
+    except (OSError, IndexError):
+        return []
+    pad = "".join("\t" if c == "\t" else " " for c in text[: column - 1].ljust(column - 1))
+    return [f"{margin} |", f"{line} | {text}".rstrip(), f"{margin} | {pad}^"]
 
 
 def _report_bug(error: BaseException) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from numba.core import codegen, types
+from numba.core import codegen
+from numba.core import types as numba_types
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
 from numba.core.typed_passes import (
@@ -26,6 +27,8 @@ _PASSES = (
     *(TranslateByteCode, FixupArgs, IRProcessing, ReconstructSSA, NopythonTypeInference),
     *(PreLowerStripPhis, IRLegalization, NativeLowering, NoPythonBackend),
 )
+types: Any = numba_types
+"""Without its partial annotations, which lack half of what is in it."""
 _NO_WRAPPERS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 

@@ -178,6 +178,7 @@ def test_bad_address_is_5_on_its_line(cli, program):
     assert code == 5
     line = KERNEL[: KERNEL.index("ld.global")].count("\n") + 1
     assert f"twice.s:{line}:" in err
+    assert f"{line} |     ld.global.f32 %v, [%p];" in err and "|     ^" in err
 
 
 def test_limit_is_6(cli, program):

@@ -8,16 +8,17 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from .jit import HELPERS, JIT, OPTIONS, cached, inline
+from .jit import HELPERS, JIT, OPTIONS, cache_dir, inline
 from .params import PARAMS, Param
 from .pipeline import light_helpers
 from .raw import Arena
+from .second_process import second_process
 
 _FUNCTIONS: list[tuple[int, Callable[..., Any]]] = []
 NAMES = (
     *("load", "store", "atomic", "copy_async", "hub_instruction", "tensor", "mbarrier", "barrier_instruction"),
     *("warp_instruction", "special_register", "control_instruction", "run_sm", "start_cta", "end_warp", "dispatch"),
-    *("memory_step", "hub_egress", "hub_advance", "hub_ingress", "hub_end", "gather", "release", "record"),
+    *("memory_step", "hub_egress", "hub_enter", "hub_advance", "hub_ingress", "hub_end", "gather", "release", "record"),
 )
 _FIRST = len(PARAMS)
 PARAMS.extend(Param(f"code.{name}", "address of compiled code", lambda get: 0) for name in NAMES)
@@ -57,12 +58,24 @@ if JIT:
     def link(P: Arena, entries: tuple[Any, ...] = ()) -> None:
         """Compile (or load from the cache) all far functions and write their addresses to ``P``; compile ``entries``."""
         names = {function.__name__ for _, function in _FUNCTIONS} | {e.py_func.__name__ for e in entries}
-        with light_helpers(names, HELPERS):
+        with second_process(), light_helpers(names, HELPERS):
             for word, function in _FUNCTIONS:
                 P[word] = _compiled(function)
             for entry in entries:
-                if not entry.signatures:
-                    entry.compile(_arguments(entry.py_func))
+                _compile_entry(entry)
+
+    def fill_cache_backwards(entries: tuple[Any, ...]) -> None:
+        """Compile what `link` does, last things first: they meet in the middle, each then loads what the other has."""
+        names = {function.__name__ for _, function in _FUNCTIONS} | {e.py_func.__name__ for e in entries}
+        with light_helpers(names, HELPERS):
+            for entry in entries:
+                _compile_entry(entry)
+            for _, function in reversed(_FUNCTIONS):
+                _compiled(function)
+
+    def _compile_entry(entry: Any) -> None:
+        if not entry.signatures:
+            entry.compile(_arguments(entry.py_func))
 
     _KEEP: dict[Any, Any] = {}
 
@@ -73,7 +86,7 @@ if JIT:
     def _compiled(function: Callable[..., Any]) -> int:
         if function not in _KEEP:
             signature = types.int64(*_arguments(function))
-            _KEEP[function] = cfunc(signature, cache=cached(), **OPTIONS)(function)
+            _KEEP[function] = cfunc(signature, cache=bool(cache_dir()), **OPTIONS)(function)
         return int(_KEEP[function].address)
 
 else:

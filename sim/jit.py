@@ -96,6 +96,6 @@ def _as_int64(typ: Any) -> Any:
     return types.int64 if isinstance(plain, types.Integer | types.Boolean | types.IntEnumMember) else typ
 
 
-def cached() -> bool:
-    """Whether compiled code is kept on disk."""
-    return bool(_dir)
+def cache_dir() -> str:
+    """Directory of compiled code; empty if it cannot be kept."""
+    return _dir

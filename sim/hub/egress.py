@@ -1,6 +1,7 @@
 """The sending side of the hub: from an SM through the RPM, or past it, to the uplinks."""
 
 from ..addresses import REGION_BITS
+from ..far import far
 from ..jit import inline, outline
 from ..net.bytes import copy_masked
 from ..net.interface import CREDITS, DELAYED, NOW, UP_REQUESTS, UP_USED, free_row, new_row, uplink
@@ -166,15 +167,16 @@ def _place(A, P, g, gpu, row, t):
     return True
 
 
-@outline
-def enter(A, P, g, gpu, row, t):
+@far
+def hub_enter(A, P, g, gpu, row, t):
     """A packet comes in at cycle ``t``; it waits behind those that found no place."""
     if A[g + INPUT] == 0 and _place(A, P, g, gpu, row, t):
-        return
+        return 0
     if A[g + INPUT] == 0:
         A[g + rpm.STALLED] += 1
     list_push(A, g + INPUT, row)
     A[g + INPUT_COUNT] += 1
+    return 0
 
 
 @outline
@@ -263,8 +265,8 @@ def next_step(A, P, g):
     return max(tick, now), action
 
 
-@outline
-def advance(A, P, g, gpu, until):
+@far
+def hub_advance(A, P, g, gpu, until):
     """Simulate the sending side up to cycle ``until``: timers, scheduler, uplinks, credits."""
     end = until * TICKS
     if A[g + INPUT] > 0:
@@ -284,3 +286,4 @@ def advance(A, P, g, gpu, until):
     while heap_first(A, g + CREDITS) < end:
         take_credit(A, g)
     A[g + NOW] = max(A[g + NOW], end)
+    return 0

@@ -26,8 +26,7 @@ from ..params import HUB_INPUT_ROWS, PLANES, TICKS
 from ..raw import BIG
 from . import rpm
 from .dam import NEWS, group_ready, next_news, tell
-from .egress import accept, enter, next_step
-from .egress import advance as _advance
+from .egress import accept, hub_advance, hub_enter, next_step
 from .ingress import ingress
 from .order import GENERATION, INPUT, INPUT_COUNT, SM_DONE, fence_done, open_epoch
 
@@ -51,16 +50,16 @@ __all__ = [
 @outline
 def egress(A, P, g, gpu, t, source):
     """Take a packet from an SM (arena index of its row) at cycle ``t``."""
-    _advance(A, P, g, gpu, t)
+    hub_advance(A, P, g, gpu, t)
     row = accept(A, P, g, gpu, t, source)
     if row > 0:
-        enter(A, P, g, gpu, row, max(t, A[g + NOW] // TICKS))
+        hub_enter(A, P, g, gpu, row, max(t, A[g + NOW] // TICKS))
 
 
 @outline
 def advance(A, P, g, gpu, until):
     """Simulate timers, scheduler and uplinks up to cycle ``until``."""
-    _advance(A, P, g, gpu, until)
+    hub_advance(A, P, g, gpu, until)
     tell(A, g, until)
 
 
@@ -94,7 +93,7 @@ def flushed(A, P, g, ticket):
 @outline
 def end(A, P, g, gpu, gpus, t, key):
     """This GPU has sent all its stores of ending ``key``: tell every GPU how many bytes to expect (endings.py)."""
-    _advance(A, P, g, gpu, t)
+    hub_advance(A, P, g, gpu, t)
     rpm.flush(A, g, P[PLANES], t)
     for dst in range(gpus):
         row = new_row(A, g)
@@ -105,7 +104,7 @@ def end(A, P, g, gpu, gpus, t, key):
         A[row + ORDER] = A[g + GENERATION] << 32
         A[row + ENTERED] = t
         A[row + PLANE] = dst % P[PLANES]
-        enter(A, P, g, gpu, row, max(t, A[g + NOW] // TICKS))
+        hub_enter(A, P, g, gpu, row, max(t, A[g + NOW] // TICKS))
     A[g + GENERATION] += 1
 
 

@@ -80,13 +80,6 @@ def hub_ingress(A, P, g, gpu, t, row):
     return hub.ingress(A, P, g, gpu, t, row)
 
 
-@far
-def hub_advance(A, P, g, gpu, until):
-    """Let the hub's sending side run."""
-    hub.advance(A, P, g, gpu, until)
-    return 0
-
-
 @inline
 def _sm_at(A, P, gpu, index):
     """Arena index of SM ``index`` of the GPU."""
@@ -281,7 +274,7 @@ def memory_step(A, P, g, gpu, q):
             _arrivals(A, P, g, gpu, A[at] + 1, q)
         _serve(A, P, g, gpu, at - (at - A[SM_ARENA]) % SM_WORDS, at)
     _arrivals(A, P, g, gpu, q + QUANTUM, q)
-    hub_advance(A, P, g, gpu, q + QUANTUM)
+    hub.advance(A, P, g, gpu, q + QUANTUM)
     if A[g + FENCE_COUNT] > 0:
         _end_fences(A, P, g, q + QUANTUM)
     _end_throttle(A, P, g, gpu, q)

@@ -7,6 +7,7 @@ import numpy as np
 
 import sim.params as params
 from sim.addresses import gpu_address
+from sim.far import link
 from sim.hub import hub
 from sim.hub.order import RECORD_ADDRESS, RECORD_COUNT, RECORD_ROOM
 from sim.ir.library import library
@@ -42,6 +43,7 @@ def parameters(**changes: int) -> Arena:
         p[getattr(params, name)] = value
     for name in ("atom_one", "reduce_bytes"):
         p[getattr(params, f"FN_{name.upper()}")] = library()[name]
+    link(p)
     return p
 
 

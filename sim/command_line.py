@@ -172,7 +172,7 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", metavar="NAME", help="which .host block, if there are several")
     parser.add_argument("--max-cycles", type=_number(1), metavar="N", help="stop there, exit code 6")
     parser.add_argument("--json", action="store_true", help="print results as JSON")
-    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
 
 
 def _trace_options(parser: argparse.ArgumentParser) -> None:

@@ -89,7 +89,7 @@ class Launches:
             st.GRID_X: grid[0], st.GRID_Y: grid[1], st.GRID_Z: grid[2],
             st.BLOCK_X: block[0], st.BLOCK_Y: block[1], st.BLOCK_Z: block[2],
             st.LAUNCH_WARPS: warps, st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
-            st.LAUNCH_REGISTERS: warp_registers(k.pressure), st.LAUNCH_SLOTS: 1 + k.nregs, st.LAUNCH_PREDICATES: k.npreds,
+            st.LAUNCH_REGISTERS: warp_registers(k.pressure),
             st.LAUNCH_LOCAL: k.local_bytes, st.LAUNCH_PARAMS: memory.address + slot * PARAM_BYTES,
             st.LAUNCH_PARAM_BYTES: len(params), st.LAUNCH_TOTAL: launch.ctas, st.LAUNCH_STARTED: 0, st.LAUNCH_DONE: 0,
             st.LAUNCH_GATE: 0 if gate is None else gate + 1, st.LAUNCH_AXIS: axis,

@@ -18,10 +18,9 @@ from traces.records import Stall
 
 from .addresses import OWN_REGION, REGION_BITS
 from .packers import PACKERS, UnmodelledError
-from .state import FLAG_MORE_WAITS, MAX_SLOTS, PREDICATE_BYTES, REGISTER_STRIDE, ROW_WORDS, SINK_BYTES
+from .state import FLAG_MORE_WAITS, ROW_WORDS, SINK, SLOTS
 
 CONSTANT = 1 << 31
-SINK = REGISTER_STRIDE - SINK_BYTES
 PIPES = {
     **{"ffma": 0, "fadd": 0, "half": 0, "alu": 1, "imad": 2, "imad_hi": 2, "fp64": 3, "idiv64": 3, "fdiv64": 3},
     **{"fsqrt64": 3, "mufu": 4, "cvt": 4, "cvt64": 4, "popc": 4, "idiv32": 4, "fdiv32": 4, "redux": 4, "match": 4},
@@ -67,7 +66,7 @@ class Row:
         """Operand reference as the core reads it."""
         kind = operand.kind
         if kind in (OperandKind.REG, OperandKind.MEM_REG):
-            return PREDICATE_BYTES + 128 * operand.value
+            return SLOTS + 128 * operand.value
         if kind in (OperandKind.PRED, OperandKind.NPRED):
             return 4 * operand.value
         if kind == OperandKind.SINK:
@@ -97,6 +96,21 @@ class Program:
     approximations: set[str] = field(default_factory=set)
 
     MODULE_OFFSET = 128
+
+    @property
+    def predicates(self) -> int:
+        """Predicates of a thread of the kernel that has most."""
+        return max((k.npreds for k in self.image.kernels), default=0)
+
+    @property
+    def slots(self) -> int:
+        """Register slots of a thread of the kernel that has most."""
+        return max((k.nregs for k in self.image.kernels), default=0)
+
+    @property
+    def register_bytes(self) -> int:
+        """Register storage of a warp. Not a power of two: registers of different warps go to different cache sets."""
+        return (SLOTS + 128 * self.slots) | 128
 
     def __post_init__(self) -> None:
         for index, symbol in enumerate(self.image.symbols):
@@ -160,19 +174,19 @@ def _resolved(name: str) -> Op:
     return resolve(name)
 
 
-def _score(operand: Operand) -> list[int]:
-    """Scoreboard entries of an operand."""
+def _score(operand: Operand, predicates: int) -> list[int]:
+    """Scoreboard entries of an operand, in a program whose threads have ``predicates``."""
     if operand.kind in (OperandKind.REG, OperandKind.MEM_REG):
-        return [1 + operand.value]
+        return [1 + predicates + operand.value]
     if operand.kind in (OperandKind.PRED, OperandKind.NPRED):
-        return [1 + MAX_SLOTS + operand.value]
+        return [1 + operand.value]
     return []
 
 
 def _set_scores(row: Row) -> None:
     """Registers the instruction waits for (read or written) and those it makes ready."""
     for operand in row.operands:
-        scores = _score(operand)
+        scores = _score(operand, row.program.predicates)
         row.waits += [x for x in scores if x not in row.waits]
         if operand.role != Role.READ:
             row.dsts += scores
@@ -186,7 +200,7 @@ def _pack4(values: list[int]) -> int:
 def _words(row: Row, guard: int, time: tuple[int, int, int], fn: int, side: list[int], where: str) -> list[int]:
     """The 16 words of a row."""
     if guard:
-        row.waits.append(1 + MAX_SLOTS + abs(guard) - 1)
+        row.waits.append(abs(guard))
     if len(row.waits) > 16 or len(row.dsts) > 8:
         raise UnmodelledError(f"{where}: `{row.op.text}` has more registers than the scoreboard of the model can track")
     if len(row.waits) > 4 or len(row.dsts) > 4:

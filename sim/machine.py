@@ -23,8 +23,8 @@ from .far import link
 from .functional import run as functional_run
 from .ir import compile_ops, library
 from .launches import Launches
-from .layout import gpu_base
-from .load import Code, Program, pack
+from .layout import HUB_BLOCK, L2_BLOCK, gpu_base
+from .load import Program, pack
 from .memory import Allocation, Bytes, GpuMemory
 from .params import LIBRARY, PARAMS, SMS
 from .raw import BIG, Arena
@@ -103,36 +103,47 @@ class Machine:
         return bool(self.A[st.FUNCTIONAL])
 
     def _new_state(self, functional: bool) -> None:
-        """The arena: blocks, then the packed program; host memory behind registers, shared and local memory."""
+        """The arena: blocks of machine, GPUs and SMs, scoreboards, then the packed program."""
+        code, count = self.code, self.gpus * self.sms
         sm_arena = st.MACHINE_WORDS + self.gpus * st.GPU_WORDS
-        code_at = sm_arena + self.gpus * self.sms * st.SM_WORDS
-        code: Code = self.code
+        cold_arena = sm_arena + count * st.SM_WORDS
+        scores = cold_arena + count * st.COLD_WORDS
+        score_words = 1 + self.program.predicates + self.program.slots
+        code_at = scores + count * st.WARPS * score_words
         side_at = code_at + code.rows.size
-        self.A = Arena(side_at + code.side.size + 8)
-        A = self.A
+        self.A = A = Arena(side_at + code.side.size + 8)
         A.words[code_at:side_at] = code.rows.reshape(-1)
         A.words[side_at : side_at + code.side.size] = code.side
         self.pool = Bytes(len(code.pool) + 256)
         self.pool.array[: len(code.pool)] = np.frombuffer(code.pool, np.uint8)
         A[st.GPUS], A[st.SM_ARENA], A[st.CODE], A[st.SIDE] = self.gpus, sm_arena, code_at, side_at
         A[st.CONSTS], A[st.FUNCTIONAL] = self.pool.address, int(functional)
+        A[st.COLD_ARENA], A[st.SCORE_WORDS], A[st.REGISTER_BYTES] = cold_arena, score_words, self.program.register_bytes
+        A.keep_together(sm_arena, count * st.SM_WORDS)
+        A.keep_together(scores, count * st.WARPS * score_words)
+        self._new_memory()
+        sm, index = self.sm_words(), np.arange(count)
+        sm[:, st.WAKE : st.WAKE + st.WARPS] = BIG
+        sm[:, st.NEXT] = BIG
+        sm[:, st.SM_INDEX] = index % self.sms
+        sm[:, st.COLD] = cold_arena + index * st.COLD_WORDS
+        sm[:, st.SM_SCORES] = scores + index * st.WARPS * score_words
+        sm[:, st.SM_REGS] = self._registers.address + index * st.WARPS * self.program.register_bytes
+        sm[:, st.SM_SHARED] = self._shared.address + index * st.CTAS * st.SHARED_STRIDE
+        sm[:, st.SM_LOCAL] = self._local.address + index * st.WARPS * 32 * st.LOCAL_LANE_BYTES
+
+    def _new_memory(self) -> None:
+        """Host memory behind registers, shared and local memory, and the GPUs' memories."""
         count = self.gpus * self.sms
-        self._registers = Bytes(count * st.WARPS * st.REGISTER_STRIDE)
+        self._registers = Bytes(count * st.WARPS * self.program.register_bytes, dense=True)
         self._shared = Bytes(count * st.CTAS * st.SHARED_STRIDE)
         self._local = Bytes(count * st.WARPS * 32 * st.LOCAL_LANE_BYTES)
         self.memory = [GpuMemory(gpu, self.config["memory.bytes"]) for gpu in range(self.gpus)]
         for gpu, memory in enumerate(self.memory):
             g = gpu_base(gpu)
-            A[g + st.MEMORY], A[g + st.LINE_LIMIT] = memory.data.address, memory.limits.address
-            A[g + st.MEMORY_LINES] = memory.capacity // 128
-        sm = self.sm_words()
-        index = np.arange(count)
-        sm[:, st.WAKE : st.WAKE + st.WARPS] = BIG
-        sm[:, st.NEXT] = BIG
-        sm[:, st.SM_INDEX] = index % self.sms
-        sm[:, st.SM_REGS] = self._registers.address + index * st.WARPS * st.REGISTER_STRIDE
-        sm[:, st.SM_SHARED] = self._shared.address + index * st.CTAS * st.SHARED_STRIDE
-        sm[:, st.SM_LOCAL] = self._local.address + index * st.WARPS * 32 * st.LOCAL_LANE_BYTES
+            self.A.keep_together(g + L2_BLOCK, HUB_BLOCK - L2_BLOCK)
+            self.A[g + st.MEMORY], self.A[g + st.LINE_LIMIT] = memory.data.address, memory.limits.address
+            self.A[g + st.MEMORY_LINES] = memory.capacity // 128
 
     def sm_words(self) -> Any:
         """State of all SMs: int64 [gpus * SMs, words of an SM]."""

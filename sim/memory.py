@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 
 from .addresses import OFFSET_MASK, REGION_BITS, gpu_address
-from .raw import LAZY
+from .raw import HUGE, LAZY
 
 LINE = 128
 
 
 class Bytes:
-    """Zeroed host memory of ``size`` bytes, page aligned. Untouched pages cost nothing."""
+    """Zeroed host memory of ``size`` bytes, page aligned. Untouched pages cost nothing; ``dense``: use large pages."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, dense: bool = False) -> None:
         self.size = max(size, 1)
         self._map = mmap.mmap(-1, self.size, flags=LAZY)
+        if dense and HUGE is not None:
+            self._map.madvise(HUGE)
         self.array: Any = np.frombuffer(self._map, dtype=np.uint8)
         self.address: int = self.array.ctypes.data
 
@@ -48,8 +50,8 @@ class GpuMemory:
     top: int = LINE
 
     def __post_init__(self) -> None:
-        self.data = Bytes(self.capacity)
-        self.limits = Bytes(self.capacity // LINE + 1)
+        self.data = Bytes(self.capacity, dense=True)
+        self.limits = Bytes(self.capacity // LINE + 1, dense=True)
 
     def alloc(self, size: int, name: str) -> int:
         """Reserve ``size`` bytes and return their address. MemoryError if the GPU's memory is exhausted.

@@ -16,13 +16,10 @@ WARPS, CTAS, BARRIERS, PATHS = 64, 32, 16, 32
 MAX_SLOTS = 512
 """32-bit registers (and predicate words) a thread can have; storage, not the occupancy limit."""
 MAX_PREDICATES = 96
-PREDICATE_BYTES = 4 * MAX_PREDICATES
-SINK_BYTES = 512
-REGISTER_STRIDE = PREDICATE_BYTES + MAX_SLOTS * 128 + SINK_BYTES
-"""Bytes of register storage per warp slot: predicate masks, register slots of 32 lanes, a place for unwanted results."""
+SINK = 4 * MAX_PREDICATES
+SLOTS = SINK + 512
+"""A warp's register storage: predicate masks, at ``SINK`` a place for unwanted results, from ``SLOTS`` on its slots."""
 LOCAL_LANE_BYTES = 1 << 16
-SCORES = 1 + MAX_SLOTS + MAX_PREDICATES
-"""Scoreboard entries of a warp: entry 0 is always ready, then registers, then predicates."""
 STALLS = len(Stall)
 REASON = 5
 """Bits of a ready time that name its `Stall`."""
@@ -81,6 +78,12 @@ SIDE = _m.field()
 CONSTS = _m.field()
 """Host address of the constant pool."""
 FUNCTIONAL = _m.field()
+REGISTER_BYTES = _m.field()
+"""Register storage of a warp, for the program's largest kernel."""
+SCORE_WORDS = _m.field()
+"""Scoreboard entries of a warp: entry 0 is always ready, then predicates, then register slots."""
+COLD_ARENA = _m.field()
+"""Arena index of the first block of what SMs rarely touch."""
 BARRIER_COUNT = _m.field(8, align=8)
 """Arrivals of host threads, ever."""
 WINDOWS = _m.field()
@@ -135,11 +138,8 @@ LOCAL = _s.field(WARPS)
 """Host address of the warp's local memory."""
 SPIN = _s.field(WARPS)
 """Backward jumps of the active path while others wait."""
-CALL_DEPTH = 64
-RETURNS = _s.field(WARPS * CALL_DEPTH * 32)
-"""Return addresses by call depth and lane."""
-SCORE = _s.field(WARPS * SCORES)
-"""``cycle << REASON | Stall`` per register: when a value may be read."""
+SCORE = _s.field(WARPS)
+"""Arena index of the warp's scoreboard, ``cycle << REASON | Stall`` per entry: when a value may be read."""
 
 CTA_LAUNCH = _s.field(CTAS)
 CTA_LINEAR = _s.field(CTAS)
@@ -163,6 +163,10 @@ PIPE_FREE = _s.field(4 * 16 + 16)
 NEXT = _s.field()
 SM_INDEX = _s.field()
 """Number of the SM in its GPU."""
+COLD = _s.field()
+"""Arena index of the SM's block of what is rarely touched."""
+SM_SCORES = _s.field()
+"""Arena index of this SM's scoreboards."""
 SM_REGS = _s.field()
 """Host addresses of this SM's register file, shared memory and local memory."""
 SM_SHARED = _s.field()
@@ -196,22 +200,13 @@ LOAD_RECORD = _s.field(LOADS * 8)
 """Trace record of a load in flight, written when it completes; first word -1: not traced."""
 LAST_LOAD = _s.field()
 """Load entry that the instruction just executed left in flight, or -1."""
-LOAD_ADDRESSES = _s.field(LOADS * 32)
-"""Lane addresses of loads whose data comes from a peer."""
 LOAD_NEXT = _s.field(LOADS)
 """Free list: index of the next free entry."""
 LOAD_FREED = _s.field()
 """Head of the free list + 1; entries from LOAD_FRESH on were never used."""
 LOAD_FRESH = _s.field()
 LOADS_USED = _s.field()
-REQUESTS = 8192
-REQUEST_WORDS = 6
-REQUEST = _s.field(REQUESTS * REQUEST_WORDS)
-"""Requests of this quantum: time, line << 4 | sectors, kind | load << 8 | count << 32, packet row or L1 way, byte mask."""
 REQUEST_COUNT = _s.field()
-PACKET_ROWS = 256
-PACKET_WORDS = 40
-PACKETS = _s.field(PACKET_ROWS * PACKET_WORDS)
 PACKET_COUNT = _s.field()
 PACKETS_SENT = _s.field()
 """Packets handed to the hub; the hub counts those that left it."""
@@ -231,6 +226,22 @@ LANES = _s.field()
 LAST_EFFECT = _s.field()
 """Cycle of the last instruction that changed anything another warp could wait for."""
 SM_WORDS = _s.field(0, align=64)
+
+# --- SM block of what is rarely touched or large, at ``A[s + COLD]``: the others stay close together
+_c = Layout()
+REQUESTS = 8192
+REQUEST_WORDS = 6
+REQUEST = _c.field(REQUESTS * REQUEST_WORDS)
+"""Requests of this quantum: time, line << 4 | sectors, kind | load << 8 | count << 32, packet row or L1 way, byte mask."""
+PACKET_ROWS = 256
+PACKET_WORDS = 40
+PACKETS = _c.field(PACKET_ROWS * PACKET_WORDS)
+LOAD_ADDRESSES = _c.field(LOADS * 32)
+"""Lane addresses of loads whose data comes from a peer."""
+CALL_DEPTH = 64
+RETURNS = _c.field(WARPS * CALL_DEPTH * 32)
+"""Return addresses by call depth and lane."""
+COLD_WORDS = _c.field(0, align=64)
 
 # --- GPU block
 _g = Layout(CORE_BLOCK)
@@ -290,9 +301,6 @@ LAUNCH_STATIC = _g.field(LAUNCHES)
 """Static shared bytes: where dynamic shared memory begins."""
 LAUNCH_REGISTERS = _g.field(LAUNCHES)
 """Registers a warp takes, in 32-bit registers of all its lanes."""
-LAUNCH_SLOTS = _g.field(LAUNCHES)
-"""Register slots of a thread, and one."""
-LAUNCH_PREDICATES = _g.field(LAUNCHES)
 LAUNCH_LOCAL = _g.field(LAUNCHES)
 LAUNCH_PARAMS = _g.field(LAUNCHES)
 LAUNCH_PARAM_BYTES = _g.field(LAUNCHES)
@@ -332,5 +340,5 @@ def sm_base(A, P, gpu, sm):
 
 
 def new(gpus: int, sms: int) -> Arena:
-    """The arena of a machine: all zero, which is the idle machine."""
+    """The arena of a machine without a program: all zero, which is the idle machine."""
     return Arena(MACHINE_WORDS + gpus * GPU_WORDS + gpus * sms * SM_WORDS)

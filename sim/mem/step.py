@@ -23,6 +23,9 @@ from ..sm.scoreboard import schedule, set_ready
 from ..state import (
     BLOCK,
     BUCKET,
+    COLD,
+    COLD_ARENA,
+    COLD_WORDS,
     FENCE_COUNT,
     FENCE_SM,
     FENCE_TICKET,
@@ -86,6 +89,12 @@ def _sm_at(A, P, gpu, index):
     return A[SM_ARENA] + (gpu * P[SMS] + index) * SM_WORDS
 
 
+@inline
+def _sender(A, at):
+    """Arena index of the SM that has a request at ``at``."""
+    return A[SM_ARENA] + (at - A[COLD_ARENA]) // COLD_WORDS * SM_WORDS
+
+
 @outline
 def _sort(A, P, g, gpu, q):
     """Order this quantum's requests by cycle (then SM, then sequence). Returns how many there are."""
@@ -94,19 +103,21 @@ def _sort(A, P, g, gpu, q):
     total = 0
     for index in range(P[SMS]):
         s = _sm_at(A, P, gpu, index)
+        first = A[s + COLD] + REQUEST
         n = A[s + REQUEST_COUNT]
         total += n
         for i in range(n):
-            A[g + BUCKET + 1 + _bucket(A[s + REQUEST + REQUEST_WORDS * i], q)] += 1
+            A[g + BUCKET + 1 + _bucket(A[first + REQUEST_WORDS * i], q)] += 1
     if total == 0:
         return 0
     for i in range(QUANTUM):
         A[g + BUCKET + i + 1] += A[g + BUCKET + i]
     for index in range(P[SMS]):
         s = _sm_at(A, P, gpu, index)
+        first = A[s + COLD] + REQUEST
         for i in range(A[s + REQUEST_COUNT]):
-            bucket = g + BUCKET + _bucket(A[s + REQUEST + REQUEST_WORDS * i], q)
-            A[g + SORTED + A[bucket]] = s + REQUEST + REQUEST_WORDS * i
+            bucket = g + BUCKET + _bucket(A[first + REQUEST_WORDS * i], q)
+            A[g + SORTED + A[bucket]] = first + REQUEST_WORDS * i
             A[bucket] += 1
         A[s + REQUEST_COUNT] = 0
     return total
@@ -223,7 +234,7 @@ def _deliver(A, P, g, gpu, row, when):
     line = A[row + ADDR] >> 7
     lanes = 0
     for lane in range(32):
-        address = A[s + LOAD_ADDRESSES + index * 32 + lane]
+        address = A[A[s + COLD] + LOAD_ADDRESSES + index * 32 + lane]
         offset = address & 127
         wanted = A[row + MASK_LO] >> offset if offset < 64 else A[row + MASK_HI] >> (offset - 64)
         if A[s + LOAD_MASK + index] >> lane & 1 and address >> 7 == line and wanted & 1:
@@ -272,7 +283,7 @@ def memory_step(A, P, g, gpu, q):
         at = A[g + SORTED + i]
         if hub.arrival_time(A, g) <= A[at]:
             _arrivals(A, P, g, gpu, A[at] + 1, q)
-        _serve(A, P, g, gpu, at - (at - A[SM_ARENA]) % SM_WORDS, at)
+        _serve(A, P, g, gpu, _sender(A, at), at)
     _arrivals(A, P, g, gpu, q + QUANTUM, q)
     hub.advance(A, P, g, gpu, q + QUANTUM)
     if A[g + FENCE_COUNT] > 0:

@@ -10,6 +10,7 @@ from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP, TAG, Packet
 from ..params import FN_ATOM, FN_GATHER_LINE, FN_LINE_MASKS, SMEM_ATOM_CYCLES
 from ..raw import address_of, call, ctz, load_i64, load_u16, load_u32, popcount
 from ..state import (
+    COLD,
     FUNCTIONAL,
     LAST_EFFECT,
     LOAD_ADDRESSES,
@@ -102,7 +103,7 @@ def remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t):
     kind = Packet.ATOM if returns else Packet.RED
     for lane in range(32):
         if mask >> lane & 1 and index >= 0:
-            A[s + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
+            A[A[s + COLD] + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
     left = mask
     k = 0
     while left:

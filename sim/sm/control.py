@@ -10,6 +10,7 @@ from ..raw import ctz, load_u32
 from ..state import (
     ACTIVE,
     CALL_DEPTH,
+    COLD,
     DEPTH,
     PATH_COUNT,
     PC,
@@ -89,7 +90,7 @@ def call(A, P, g, s, w, row, mask, t):
     back = A[s + PC + w]
     for lane in range(32):
         if mask >> lane & 1:
-            A[s + RETURNS + (w * CALL_DEPTH + depth) * 32 + lane] = back
+            A[A[s + COLD] + RETURNS + (w * CALL_DEPTH + depth) * 32 + lane] = back
     rest = A[s + ACTIVE + w] & ~mask
     if rest:
         add_path(A, s, w, path_key(depth, back), rest)
@@ -105,7 +106,7 @@ def return_(A, P, s, w, mask, t):
     depth = A[s + DEPTH + w] - 1
     rest = A[s + ACTIVE + w] & ~mask
     through = A[s + PC + w]
-    back = s + RETURNS + (w * CALL_DEPTH + depth) * 32
+    back = A[s + COLD] + RETURNS + (w * CALL_DEPTH + depth) * 32
     left = mask
     first = True
     while left:

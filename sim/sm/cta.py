@@ -43,15 +43,12 @@ from ..state import (
     LAUNCH_ID,
     LAUNCH_INSTRUCTIONS,
     LAUNCH_PC,
-    LAUNCH_PREDICATES,
     LAUNCH_REGISTERS,
     LAUNCH_SHARED,
-    LAUNCH_SLOTS,
     LAUNCH_WARPS,
     LIVE,
     LOCAL,
     LOCAL_LANE_BYTES,
-    MAX_SLOTS,
     PATH_COUNT,
     PC,
     PENDING,
@@ -59,17 +56,18 @@ from ..state import (
     PINNED,
     POLL_COUNT,
     POLL_PC,
-    REGISTER_STRIDE,
+    REGISTER_BYTES,
     REGISTERS_USED,
     REGS,
     RESERVED,
     SCORE,
-    SCORES,
+    SCORE_WORDS,
     SHARED_USED,
     SLOTS_USED,
     SM_INDEX,
     SM_LOCAL,
     SM_REGS,
+    SM_SCORES,
     STARTED,
     WAKE,
     WARP_IN_CTA,
@@ -143,12 +141,12 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
     A[s + POLL_PC + w] = -1
     A[s + CTA_SLOT + w] = c
     A[s + WARP_IN_CTA + w] = index
-    A[s + REGS + w] = A[s + SM_REGS] + w * REGISTER_STRIDE
+    A[s + REGS + w] = A[s + SM_REGS] + w * A[REGISTER_BYTES]
     A[s + LOCAL + w] = A[s + SM_LOCAL] + w * (32 * LOCAL_LANE_BYTES)
-    for i in range(A[g + LAUNCH_SLOTS + launch]):
-        A[s + SCORE + w * SCORES + i] = 0
-    for i in range(A[g + LAUNCH_PREDICATES + launch]):
-        A[s + SCORE + w * SCORES + 1 + MAX_SLOTS + i] = 0
+    score = A[s + SM_SCORES] + w * A[SCORE_WORDS]
+    A[s + SCORE + w] = score
+    for i in range(A[SCORE_WORDS]):
+        A[score + i] = 0
     A[s + STARTED + w] = t
     A[s + LAST + w] = t
     schedule(A, s, w, t, Stall.DISPATCH)

@@ -13,6 +13,7 @@ from ..net.packet import COUNT, PACKET_WORDS, TARGETS, Packet
 from ..params import SMEM_CYCLES
 from ..raw import ctz, load_i64, load_u32
 from ..state import (
+    COLD,
     CONSTS,
     FUNCTIONAL,
     GPUS,
@@ -61,7 +62,7 @@ def _read_targets(A, P, g, gpu, s, w, row, mask, first, t):
         fault(A, g, s, w, Fault.MULTIMEM, lane, address, count, t)
         return False
     packet = first
-    while packet < s + PACKETS + A[s + PACKET_COUNT] * PACKET_WORDS:
+    while packet < A[s + COLD] + PACKETS + A[s + PACKET_COUNT] * PACKET_WORDS:
         A[packet + COUNT] = count
         for i in range(count):
             A[packet + TARGETS + (i >> 2)] |= load_u32(at + 4 * i) << 16 * (i & 3)

@@ -39,7 +39,6 @@ from ..state import (
     RESERVED,
     ROW_WORDS,
     SCORE,
-    SCORES,
     SCRATCH,
     STALL,
     THROTTLED,
@@ -89,7 +88,7 @@ def record(A, P, g, s, w, row, pc, kind, mask, stall, queue, reasons, t):
     """Trace record of an instruction; a load in flight keeps it until it completes. ``reasons``: stall | queue << 8."""
     sub = A[row + R_SUB]
     target = A[row + R_DSTS] & 0xFFFF
-    done = A[s + SCORE + w * SCORES + target] >> REASON if target else t + 1
+    done = A[A[s + SCORE + w] + target] >> REASON if target else t + 1
     address, nbytes = 0, 0
     if mask and 1 << kind & MEMORY_KINDS:
         address = A[s + SCRATCH + 32]

@@ -25,6 +25,7 @@ from ..params import (
 )
 from ..raw import BIG, address_of, call, load_i8, load_i16, load_i64, load_u8, load_u16, load_u32, popcount
 from ..state import (
+    COLD,
     CONFLICTS,
     CTA_LAUNCH,
     CTA_SLOT,
@@ -286,7 +287,7 @@ def store(A, P, g, gpu, s, w, row, mask, t):
 @inline
 def _add_byte_mask(A, P, s, nbytes, line, mask, watched):
     """Bytes of the line that the newest request stores; only the DAM wants to know."""
-    at = s + REQUEST + (A[s + REQUEST_COUNT] - 1) * REQUEST_WORDS
+    at = A[s + COLD] + REQUEST + (A[s + REQUEST_COUNT] - 1) * REQUEST_WORDS
     A[at + 4] = 0
     A[at + 5] = 0
     if watched:

@@ -6,6 +6,7 @@ from ..net.packet import ADDR, AUX, BYTES, DATA, DST, KIND, MASK_HI, MASK_LO, OP
 from ..params import FN_ADDRESSES, FN_COALESCE, FN_GATHER_LINE, FN_LINE_MASKS, FN_LOAD, FN_STORE, REMOTE_INTERVAL
 from ..raw import address_of, call, ctz, popcount
 from ..state import (
+    COLD,
     FLAG_STRONG,
     FUNCTIONAL,
     GPUS,
@@ -156,7 +157,7 @@ def request_packets(A, P, gpu, s, w, row, mask, kind, dst, index, t):
     size = (1 << (sub & 15)) * (sub >> 16 & 15)
     for lane in range(32):
         if mask >> lane & 1:
-            A[s + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
+            A[A[s + COLD] + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
     n = coalesced(A, P, s, w, row, mask, size)
     first = -1
     for k in range(n):

@@ -4,6 +4,7 @@ from ..jit import inline, outline
 from ..params import MSHRS, REMOTE_CREDITS
 from ..raw import BIG
 from ..state import (
+    COLD,
     LAST_LOAD,
     LOAD_FREED,
     LOAD_FRESH,
@@ -36,7 +37,7 @@ def request(A, s, t, line, sectors, kind, load, count, extra):
     """Queue a request of this quantum: sent at ``t``, for ``sectors`` of ``line``; ``extra`` depends on its kind."""
     n = A[s + REQUEST_COUNT]
     A[s + REQUEST_COUNT] = n + 1
-    at = s + REQUEST + n * REQUEST_WORDS
+    at = A[s + COLD] + REQUEST + n * REQUEST_WORDS
     A[at] = t
     A[at + 1] = line << 4 | sectors
     A[at + 2] = kind | load << 8 | count << 32
@@ -100,7 +101,7 @@ def new_packet(A, s):
     n = A[s + PACKET_COUNT]
     A[s + PACKET_COUNT] = n + 1
     A[s + PACKETS_SENT] += 1
-    row = s + PACKETS + n * PACKET_WORDS
+    row = A[s + COLD] + PACKETS + n * PACKET_WORDS
     for i in range(PACKET_WORDS):
         A[row + i] = 0
     return row

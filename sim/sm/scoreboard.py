@@ -18,7 +18,6 @@ from ..state import (
     REASON,
     ROW_WORDS,
     SCORE,
-    SCORES,
     WAKE,
 )
 
@@ -35,7 +34,7 @@ def _latest(A, score, waits):
 def operands_ready(A, s, w, pc):
     """``cycle << REASON | Stall`` when the operands of the instruction at ``pc`` are ready."""
     row = A[CODE] + pc * ROW_WORDS
-    score = s + SCORE + w * SCORES
+    score = A[s + SCORE + w]
     ready = _latest(A, score, A[row + R_WAITS])
     if A[row + R_HEAD] >> 32 & FLAG_MORE_WAITS:
         ready = max(ready, _latest(A, score, A[row + R_WAITS2]))
@@ -57,7 +56,7 @@ def schedule(A, s, w, earliest, reason):
 @inline
 def set_ready(A, s, w, row, when, reason):
     """The destinations of the instruction in ``row`` are ready at cycle ``when``."""
-    score = s + SCORE + w * SCORES
+    score = A[s + SCORE + w]
     value = when << REASON | reason
     dsts = A[row + R_DSTS]
     A[score + (dsts & 0xFFFF)] = value

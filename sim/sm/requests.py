@@ -61,6 +61,7 @@ def new_load(A, s, w, row, mask, reason):
     A[s + LOAD_ROW + index] = row
     A[s + LOAD_MASK + index] = mask
     A[s + LOAD_REASON + index] = reason
+    A[s + LOAD_RECORD + index * 8] = -1
     return index
 
 
@@ -82,7 +83,6 @@ def settle_load(A, s, w, row, index, when, reason):
     A[s + LOAD_TIME + index] = max(A[s + LOAD_TIME + index], when)
     A[s + PENDING + w] += 1
     A[s + LAST_LOAD] = index
-    A[s + LOAD_RECORD + index * 8] = -1
     set_ready(A, s, w, row, BIG, reason)
 
 

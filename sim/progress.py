@@ -63,6 +63,7 @@ class Progress:
         if not self._begun.is_set():
             self._begun.set()
             self._start = self._last = time.perf_counter()  # what came before is not the machine's speed
+            self._instructions = state.instructions
         instructions = state.instructions
         done = state.done / state.total if state.total else None
         now = time.perf_counter()

@@ -54,3 +54,11 @@ def test_terminal_gets_a_bar_that_goes_away(monkeypatch):
         shown.print("hello", printed)
         shown.update(state(6_000_000, 2))
     assert printed.getvalue() == "hello\n"
+
+
+def test_what_ran_before_the_first_word_is_not_speed(monkeypatch):
+    monkeypatch.setattr(progress, "FIRST_SECONDS", 0.0)
+    out = io.StringIO()
+    with Progress(out) as shown:
+        shown.update(state(5_000_000_000))
+    assert "(0.00 M/s)" in out.getvalue()

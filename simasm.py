@@ -138,30 +138,19 @@ def run(
     """
     image = assemble(source, defines) if isinstance(source, str | Path) else source
     program = _host_block(image, host)
-    from sim.host import run_host
+    from sim.host import host_rows, run_host
 
     directory, capture = _trace_target(trace, image)
     machine = Machine(image, preset, settings, gpus, seed, threads, directory, functional, capture=capture)
     try:
         done = run_host(machine, program, defines, progress=progress, output=output, max_cycles=max_cycles)
         if machine.tracer:
-            machine.tracer.writer.table("host", _host_rows(done.log))
+            machine.tracer.writer.table("host", host_rows(done.log))
     finally:
         recorded = machine.close_trace()
-    stats = {**machine.stats(), "checks": done.checks, "host": _host_rows(done.log), "trace": recorded}
+    stats = {**machine.stats(), "checks": done.checks, "host": host_rows(done.log), "trace": recorded}
     stats |= {"wall_s": machine.wall_s, "memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash()}
     return Result(machine, stats, done.checks)
-
-
-def _host_rows(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the host did, as summary and trace show it; what all host processes do at one time is one row."""
-    rows: dict[tuple[str, int, int], set[int]] = {}
-    for row in log:
-        rows.setdefault((row["what"], round(row["start_ns"]), round(row["end_ns"])), set()).add(row["gpu"])
-    return [
-        {"what": what + (f" on {len(gpus)} GPUs" if len(gpus) > 1 else ""), "t_ns": start, "dt_ns": end - start}
-        for (what, start, end), gpus in rows.items()
-    ]
 
 
 def _existing(path: str | Path) -> Path:
@@ -304,6 +293,13 @@ def _trace(options: Any) -> int:
     return CHECK if run_command(options, sys.stdout) else OK
 
 
+def _conform(options: Any) -> int:
+    from assembler import assemble as assemble_source
+    from sim.conform import run_command
+
+    return OK if run_command(options, assemble_source) else CHECK
+
+
 def _isa(options: Any) -> int:
     from isa.generate import describe
     from isa.instr import IsaError
@@ -371,6 +367,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "dis": _dis,
     "check": _check,
     "trace": _trace,
+    "conform": _conform,
     "isa": _isa,
     "config": _config,
     "doctor": _doctor,

@@ -17,7 +17,7 @@ PRESET = "h200"
 OK, SOURCE, USAGE, CHECK, TRAP, LIMIT, BUG, INTERRUPTED = 0, 1, 2, 3, 5, 6, 70, 130
 EXIT_CODES = """exit codes: 0 fine, 1 errors in the source, 2 wrong usage, 3 a check of the program failed, 4 deadlock,
 5 trap (bad address, illegal instruction), 6 limit reached, 70 a bug of simasm, 130 interrupted"""
-COMMANDS = ("run", "asm", "dis", "check", "trace", "isa", "config", "doctor", "test")
+COMMANDS = ("run", "asm", "dis", "check", "trace", "conform", "isa", "config", "doctor", "test")
 
 ERRORS = {"AssemblyError": SOURCE, "UsageError": USAGE, "ConfigError": USAGE, "TraceError": USAGE, "HostError": USAGE}
 """Exceptions that are not our bugs, by name (their modules may not be loaded), and their exit codes.
@@ -130,6 +130,7 @@ def _parser() -> _Parser:
     check.add_argument("files", metavar="FILE", nargs="+")
     _define_option(check)
     _trace_options(command("trace", "list, query or compare recorded traces"))
+    _conform_options(command("conform", "run recorded specs and compare with what a GPU gave"))
     isa = command("isa", "the instruction table")
     isa.add_argument("action", choices=("list", "show"))
     isa.add_argument("name", nargs="?", default="", help="an instruction to show, or a chapter to list")
@@ -173,6 +174,16 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-cycles", type=_number(1), metavar="N", help="stop there, exit code 6")
     parser.add_argument("--json", action="store_true", help="print results as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
+
+
+def _conform_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("directory", metavar="DIR", help="specs: NAME.json, NAME.npz and the PTX they name")
+    parser.add_argument("--only", metavar="NAME,...", help="these specs; default: all of DIR")
+    parser.add_argument("--functional", action="store_true", help="results only, no timing")
+    _config_options(parser)
+    parser.add_argument("--jobs", type=_number(1), default=2, metavar="N", help="worker processes, default 2")
+    parser.add_argument("--timeout", type=_number(1), default=300, metavar="S", help="seconds per spec, default 300")
+    parser.add_argument("--json", action="store_true", help="print outcomes as JSON")
 
 
 def _trace_options(parser: argparse.ArgumentParser) -> None:

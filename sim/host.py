@@ -40,6 +40,17 @@ def run_host(
     return Host(machine, dict(defines or {}), progress, output, max_cycles).run(program)
 
 
+def host_rows(log: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the host did, as summary and trace show it; what all host processes do at one time is one row."""
+    rows: dict[tuple[str, int, int], set[int]] = {}
+    for row in log:
+        rows.setdefault((row["what"], round(row["start_ns"]), round(row["end_ns"])), set()).add(row["gpu"])
+    return [
+        {"what": what + (f" on {len(gpus)} GPUs" if len(gpus) > 1 else ""), "t_ns": start, "dt_ns": end - start}
+        for (what, start, end), gpus in rows.items()
+    ]
+
+
 class Host(BufferStatements, HubStatements):
     """A running host program: order of statements, parameters, launches, waiting."""
 

@@ -16,7 +16,7 @@ from traces.capture import Capture
 from traces.writer import TraceWriter
 
 from . import state as st
-from .addresses import MAX_GPUS, REGION_BITS
+from .addresses import MAX_GPUS, REGION_BITS, gpu_address
 from .core import run as core_run
 from .errors import LimitReached, MachineError
 from .far import link
@@ -189,6 +189,13 @@ class Machine:
             return self.memory[self.gpu_of(address)].nearest(address)
         except ValueError:
             return None
+
+    def symbol(self, name: str, gpu: int = 0) -> tuple[int, int]:
+        """Address and size (bytes) of a module variable; KeyError."""
+        for index, offset in self.program.offsets.items():
+            if self.image.symbols[index].name == name:
+                return gpu_address(gpu, offset), self.image.symbols[index].size
+        raise KeyError(f"no variable `{name}` in global or constant memory")
 
     def kernel(self, name: str) -> Kernel:
         """The kernel of that name; KeyError."""

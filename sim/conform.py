@@ -1,0 +1,314 @@
+"""Conformance: runs specs (inputs, launches and outputs recorded on a GPU) and says which give the recorded outputs.
+
+A spec is ``NAME.json`` beside the PTX it names and ``NAME.npz`` with the outputs; tests/conform/README.md describes them.
+Specs run in worker processes, so one that brings its process down costs only itself.
+"""
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isa.image import Image, Kernel
+
+from .config import Config, ConfigError
+from .errors import MachineError
+from .machine import Machine
+from .specdata import DTYPES, differences, initial, scalar
+from .state import LOCAL_LANE_BYTES
+
+FORMAT = 1
+"""Version of specs; others are refused."""
+PATIENCE_S = 300.0
+"""Seconds after which a spec counts as hanging."""
+
+Assemble = Callable[[Path], Image]
+
+
+@dataclass
+class Outcome:
+    """What became of a spec: ``reason`` says why it failed, ``wall_s`` is how many seconds it took."""
+
+    name: str
+    ok: bool
+    reason: str = ""
+    wall_s: float = 0.0
+
+
+class SpecError(Exception):
+    """The spec asks for what this machine cannot give it, or is no spec."""
+
+
+def spec_names(folder: Path) -> list[str]:
+    """The specs of a folder, sorted by name."""
+    return sorted(path.stem for path in folder.glob("*.json"))
+
+
+# --- one spec
+
+
+@dataclass
+class _Buffers:
+    """The buffers and module variables of a spec on its machine: (address, data as first written)."""
+
+    machine: Machine
+    items: dict[str, tuple[int, Any]]
+
+    def address(self, name: str) -> int:
+        if name not in self.items:
+            raise SpecError(f"no buffer `{name}`")
+        return self.items[name][0]
+
+    def read(self, name: str) -> Any:
+        address, data = self.items[name]
+        return np.frombuffer(self.machine.read(address, data.nbytes), data.dtype)
+
+
+def run_spec(folder: Path, name: str, assemble: Assemble, config: Config, functional: bool) -> Outcome:
+    """Run one spec in this process. Everything that goes wrong is a reason of the outcome."""
+    begin = time.perf_counter()
+    try:
+        spec = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+        if spec.get("format") != FORMAT:
+            raise SpecError(f"format {spec.get('format')} is not {FORMAT}")
+        reason = _run(spec, folder, assemble, config, functional)
+    except Exception as error:  # a run of many specs goes on whatever one of them meets
+        text = str(error).strip().splitlines()
+        reason = f"{type(error).__name__}: {text[0] if text else 'no message'}"
+    return Outcome(name, not reason, reason, round(time.perf_counter() - begin, 3))
+
+
+def _run(spec: Mapping[str, Any], folder: Path, assemble: Assemble, config: Config, functional: bool) -> str:
+    """Why the spec fails, or nothing."""
+    if spec.get("stack", 0) > LOCAL_LANE_BYTES:
+        raise SpecError(f"{spec['stack']} bytes of stack per thread are more than the {LOCAL_LANE_BYTES} of the model")
+    machine = Machine(assemble(folder / spec["module"]), config, functional=functional)
+    buffers = _fill(spec, machine)
+    failed = ""
+    try:
+        for launch in spec["launches"]:
+            _launch(machine, launch, buffers)
+        machine.run()
+    except MachineError as error:
+        failed = f"{':'.join(map(str, error.where))}: {error.message}" if error.where else error.message
+    if spec.get("expect") == "error":
+        return "" if failed else "the launch did not fail, as it should"
+    if failed:
+        return failed
+    return "; ".join(_wrong(spec, folder, buffers))
+
+
+def _fill(spec: Mapping[str, Any], machine: Machine) -> _Buffers:
+    """Allocate and initialise buffers; initialise module variables."""
+    items: dict[str, tuple[int, Any]] = {}
+    for name, buffer in spec["buffers"].items():
+        data = initial(buffer["dtype"], buffer["shape"], buffer["init"])
+        items[name] = machine.alloc(0, max(data.nbytes, 1), name), data
+        machine.write(items[name][0], data)
+    for name, symbol in spec.get("symbols", {}).items():
+        address, size = machine.symbol(name)
+        data = initial(symbol["dtype"], symbol["shape"], symbol["init"] or {"kind": "zeros"})
+        if data.nbytes > size:
+            raise SpecError(f"variable `{name}` has {size} bytes, not {data.nbytes}")
+        if symbol["init"] is not None:
+            machine.write(address, data)
+        items[f"sym:{name}"] = address, data
+    return _Buffers(machine, items)
+
+
+def _launch(machine: Machine, launch: Mapping[str, Any], buffers: _Buffers) -> None:
+    kernel = machine.kernel(launch["kernel"])
+    options: dict[str, Any] = {}
+    if launch.get("cooperative"):
+        options["cooperative"] = True
+    if launch.get("cluster"):
+        options["cluster"] = tuple(launch["cluster"])
+    machine.launch(
+        0,
+        kernel.name,
+        tuple(launch["grid"]),
+        tuple(launch["block"]),
+        shared=launch.get("shared", 0),
+        params=_parameters(kernel, launch["args"], buffers),
+        **options,
+    )
+
+
+def _parameters(kernel: Kernel, arguments: list[Mapping[str, Any]], buffers: _Buffers) -> bytes:
+    """The kernel's parameter block."""
+    if len(arguments) != len(kernel.params):
+        raise SpecError(f"`{kernel.name}` has {len(kernel.params)} parameters, not {len(arguments)}")
+    block = bytearray(kernel.param_bytes)
+    for parameter, argument in zip(kernel.params, arguments, strict=True):
+        data = _argument(argument, buffers)
+        if len(data) < parameter.size:
+            raise SpecError(f"parameter `{parameter.name}` has {parameter.size} bytes, not {len(data)}")
+        block[parameter.offset : parameter.offset + parameter.size] = data[: parameter.size]
+    return bytes(block)
+
+
+def _argument(argument: Mapping[str, Any], buffers: _Buffers) -> bytes:
+    """One argument as bytes; the members of a structure at their natural alignment, as C lays them out."""
+    kind, value = next((k, v) for k, v in argument.items() if k != "align")
+    if kind == "struct":
+        data = bytearray()
+        for dtype, members in value:
+            for member in members if isinstance(members, list) else [members]:
+                item = _item(dtype, member, buffers)
+                data += bytes(-len(data) % len(item)) + item
+        return bytes(data) + bytes(-len(data) % argument.get("align", 1))
+    if kind == "bytes":
+        return bytes.fromhex(value)
+    if kind == "tensormap":
+        return _tensor_map(value, buffers)
+    return _item(kind, value, buffers)
+
+
+def _item(dtype: str, value: Any, buffers: _Buffers) -> bytes:
+    if dtype == "buf":
+        return buffers.address(value).to_bytes(8, "little")
+    if dtype not in DTYPES:
+        raise SpecError(f"unknown type of argument `{dtype}`")
+    return scalar(dtype, value)
+
+
+def _tensor_map(value: Mapping[str, Any], buffers: _Buffers) -> bytes:
+    raise SpecError("tensor maps are not modelled")
+
+
+def _wrong(spec: Mapping[str, Any], folder: Path, buffers: _Buffers) -> Iterator[str]:
+    """What differs from the recorded outputs."""
+    recorded = np.load(folder / f"{spec['name']}.npz")
+    dtypes = {name: buffer["dtype"] for name, buffer in spec["buffers"].items()}
+    dtypes |= {f"sym:{name}": symbol["dtype"] for name, symbol in spec.get("symbols", {}).items()}
+    for rule in spec["compare"]:
+        name = rule["buf"]
+        if difference := differences(rule, dtypes[name], buffers.read(name), recorded[name]):
+            yield f"{name}: {difference}"
+
+
+# --- many specs
+
+
+def run_specs(
+    folder: Path,
+    names: list[str],
+    assemble: Assemble,
+    preset: str,
+    settings: list[str],
+    functional: bool,
+    jobs: int = 2,
+    patience_s: float = PATIENCE_S,
+) -> Iterator[Outcome]:
+    """Run specs in ``jobs`` worker processes; outcomes come in the order of ``names``."""
+    work = (folder, assemble, preset, settings, functional)
+    left, done, running = list(names), {}, [_Worker(work)]
+    try:
+        for name in names:
+            while name not in done:
+                for worker in running:
+                    if worker.name == "" and left:
+                        worker.start(left.pop(0), patience_s)
+                for outcome in _outcomes(running):
+                    done[outcome.name] = outcome
+                running = [worker if worker.alive else _Worker(work) for worker in running]
+                # the first spec may compile the core, which the other workers then find in the cache
+                running += [_Worker(work) for _ in range(min(jobs, len(names)) - len(running))] if done else []
+            yield done[name]
+    finally:
+        for worker in running:
+            worker.stop()
+
+
+class _Worker:
+    """A process that runs one spec after the other."""
+
+    def __init__(self, work: tuple[Any, ...]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=_work, args=(other, *work), daemon=True)
+        self.process.start()
+        other.close()
+        self.name, self.deadline, self.begin, self.alive = "", 0.0, 0.0, True
+
+    def start(self, name: str, patience_s: float) -> None:
+        """Give it a spec."""
+        self.name, self.begin = name, time.monotonic()
+        self.deadline = self.begin + patience_s
+        self.pipe.send(name)
+
+    def outcome(self) -> Outcome | None:
+        """What became of its spec, if that is known."""
+        try:
+            if self.pipe.poll():
+                found: Outcome = self.pipe.recv()
+                self.name = ""
+                return found
+            if time.monotonic() < self.deadline:
+                return None
+            reason = f"no result after {self.deadline - self.begin:.0f} s"
+        except (EOFError, ConnectionError):
+            self.process.join()
+            code = self.process.exitcode or 0
+            reason = f"the simulator ended with signal {-code}" if code < 0 else f"the simulator ended with code {code}"
+        self.stop()
+        return Outcome(self.name, False, reason, round(time.monotonic() - self.begin, 3))
+
+    def stop(self) -> None:
+        """End the process."""
+        self.alive = False
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _outcomes(workers: list[_Worker]) -> Iterator[Outcome]:
+    """Wait until a worker has a result, ended, or took too long."""
+    busy = [worker for worker in workers if worker.name]
+    wait([worker.pipe for worker in busy], max(0.0, min(w.deadline for w in busy) - time.monotonic()))
+    for worker in busy:
+        if outcome := worker.outcome():
+            yield outcome
+
+
+def _work(
+    pipe: Connection, folder: Path, assemble: Assemble, preset: str, settings: list[str], functional: bool
+) -> None:
+    """A worker process: takes names, gives outcomes, until the other end is closed."""
+    config = Config.load(preset, settings)
+    while True:
+        try:
+            name = pipe.recv()
+        except EOFError:
+            return
+        pipe.send(run_spec(folder, name, assemble, config, functional))
+
+
+def run_command(options: Any, assemble: Assemble) -> bool:
+    """``simasm conform``: run the specs and print outcomes; whether all passed."""
+    folder = Path(options.directory)
+    names = options.only.split(",") if options.only else spec_names(folder)
+    unknown = [name for name in names if not (folder / f"{name}.json").is_file()]
+    if unknown or not names:
+        raise ConfigError(f"{folder}: no spec {', '.join(unknown) or 'there'}")
+    Config.load(options.preset, options.set)
+    outcomes = []
+    for outcome in run_specs(
+        folder, names, assemble, options.preset, options.set, options.functional, options.jobs, options.timeout
+    ):
+        outcomes.append(outcome)
+        if not options.json:
+            state = "ok  " if outcome.ok else "FAIL"
+            print(f"{state} {outcome.name:24} {outcome.wall_s:7.2f} s  {outcome.reason}".rstrip(), flush=True)
+    passed = sum(outcome.ok for outcome in outcomes)
+    if options.json:
+        print(json.dumps({"passed": passed, "total": len(outcomes), "specs": [asdict(o) for o in outcomes]}))
+    else:
+        print(f"{passed} of {len(outcomes)} specs passed")
+    return passed == len(outcomes)

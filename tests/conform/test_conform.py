@@ -1,0 +1,103 @@
+"""Every recorded spec in both modes, texts that must be accepted and refused, and the runner itself."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import simasm
+from assembler import AssemblyError, assemble
+from sim.config import DEFAULT_PRESET
+from sim.conform import run_specs, spec_names
+
+HERE = Path(__file__).resolve().parent
+SPECS = spec_names(HERE)
+REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
+FAILING = {
+    "bf16_arith": "ptxas fuses bf16 multiplications and additions",
+    "cluster_dsmem": "clusters",
+    "coop_grid_sync": "cooperative launches",
+    "fn_alloca": "alloca",
+    "fn_indirect": "indirect calls",
+    "fp_approx_special": "tanh.approx and cos.approx of a few values",
+    "int_simd_video": "video instructions",
+    "ldmatrix_stmatrix": "stmatrix",
+    "mma_bf16_tf32": "shapes of mma",
+    "rt_printf": "vprintf",
+    "sreg_misc": "special registers of clusters",
+    "tma_2d": "tensor maps",
+    "triton_matmul_tf32": "shapes of mma",
+    "wgmma_f16": "wgmma",
+}
+"""Specs that do not pass, and why. One that passes fails the test: remove it here."""
+REFUSED = {"parse_async90": "bulk copies", "parse_modifier_order": "stmatrix", "parse_multimem": "red.async"}
+
+
+@cache
+def outcomes(functional):
+    return {o.name: o for o in run_specs(HERE, SPECS, assemble, DEFAULT_PRESET, [], functional)}
+
+
+def failing(names, known):
+    mark = pytest.mark.xfail
+    return [pytest.param(n, marks=mark(reason=known[n], strict=True)) if n in known else n for n in names]
+
+
+@pytest.mark.parametrize("functional", [True, False], ids=["functional", "timed"])
+@pytest.mark.parametrize("name", failing(SPECS, FAILING))
+def test_spec_gives_what_the_gpu_gave(name, functional):
+    outcome = outcomes(functional)[name]
+    assert outcome.ok, outcome.reason
+
+
+@pytest.mark.parametrize("name", failing([path.stem for path in sorted((HERE / "accept").glob("*.ptx"))], REFUSED))
+def test_text_is_accepted(name):
+    assert len(assemble(HERE / "accept" / f"{name}.ptx")) > 0
+
+
+@pytest.mark.parametrize("name", REJECT)
+def test_text_is_refused_at_its_line(name, tmp_path):
+    source = tmp_path / "text.ptx"
+    source.write_text(REJECT[name]["ptx"], encoding="utf-8")
+    with pytest.raises(AssemblyError) as error:
+        assemble(source)
+    assert str(error.value).startswith(f"{source}:{REJECT[name]['line']}:")
+
+
+def test_a_worker_that_dies_costs_its_spec_only():
+    dead = list(run_specs(HERE, ["atom_int", "bar_red"], assemble, "no such preset", [], True))
+    assert [(o.name, o.ok, o.reason) for o in dead] == [
+        (name, False, "the simulator ended with code 1") for name in ("atom_int", "bar_red")
+    ]
+
+
+def test_a_spec_that_hangs_is_ended():
+    (slow,) = run_specs(HERE, ["cf_loops"], assemble, DEFAULT_PRESET, [], True, patience_s=0.0)
+    assert (slow.ok, slow.reason) == (False, "no result after 0 s")
+
+
+def test_command(capsys):
+    words = ["conform", str(HERE), "--functional", "--only", "rt_trap,warp_shfl,tma_2d"]
+    assert simasm.main(words) == (3 if "tma_2d" in FAILING else 0)
+    text = capsys.readouterr().out
+    assert [line.split()[:2] for line in text.splitlines()[:2]] == [["ok", "rt_trap"], ["ok", "warp_shfl"]]
+    assert simasm.main([*words[:-1], "warp_shfl", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["passed"], found["total"]) == (1, 1)
+    assert [set(spec) for spec in found["specs"]] == [{"name", "ok", "reason", "wall_s"}]
+    assert simasm.main(["conform", str(HERE), "--only", "nosuch"]) == 2
+
+
+def test_outputs_that_differ_are_failures(tmp_path):
+    """The recorded outputs decide: a changed one fails, with the place."""
+    import numpy as np
+
+    for name in ("mem_bytes.json", "mem_bytes.ptx"):
+        (tmp_path / name).write_bytes((HERE / name).read_bytes())
+    recorded = dict(np.load(HERE / "mem_bytes.npz"))
+    compared = json.loads((HERE / "mem_bytes.json").read_text())["compare"][0]["buf"]
+    recorded[compared].reshape(-1)[3] ^= 1
+    np.savez(tmp_path / "mem_bytes.npz", **recorded)
+    (outcome,) = run_specs(tmp_path, ["mem_bytes"], assemble, DEFAULT_PRESET, [], True)
+    assert not outcome.ok and f"{compared}: 1 of" in outcome.reason and "first [3]" in outcome.reason

@@ -11,7 +11,7 @@ from .jit import entry, inline, outline
 from .layout import gpu_base
 from .mem.step import QUANTUM
 from .params import SMS
-from .raw import call_lane
+from .raw import BIG, call_lane
 from .sm.execute import other
 from .sm.operands import guard_mask, operand
 from .sm.paths import step_diverged
@@ -23,6 +23,7 @@ from .state import (
     FUNCTIONAL,
     GPUS,
     INSTRUCTIONS,
+    LAUNCH_BEGIN,
     LAUNCH_COUNT,
     LAUNCH_DONE,
     LAUNCH_STATE,
@@ -108,16 +109,19 @@ def _run_gpu(A, P, g, gpu, now):
 
 @inline
 def _progress(A):
-    """Finished CTAs of all launches, and whether a launch is not done."""
+    """Finished CTAs of all launches, whether a launch is not done, and when the next one that waits for its time begins."""
     finished = 0
     pending = False
+    begin = BIG
     for gpu in range(A[GPUS]):
         g = gpu_base(gpu)
         for launch in range(A[g + LAUNCH_COUNT]):
             state = A[g + LAUNCH_STATE + launch]
             finished += A[g + LAUNCH_DONE + launch] + (state == DONE)
             pending |= state == QUEUED or state == RUNNING
-    return finished, pending
+            if state == QUEUED and A[g + LAUNCH_BEGIN + launch] >= A[NOW]:
+                begin = min(begin, A[g + LAUNCH_BEGIN + launch])
+    return finished, pending, begin
 
 
 @entry
@@ -133,13 +137,16 @@ def run(A, P, passes):
             if A[gpu_base(gpu) + FAULT] != 0:
                 stop = Stop.FAULT
         A[NOW] += QUANTUM
-        finished, pending = _progress(A)
+        finished, pending, begin = _progress(A)
         if stop == Stop.FAULT or not pending:
             stop = stop if stop == Stop.FAULT else Stop.DONE
             break
         idle = idle + 1 if finished == before else 0
         before = finished
-        if idle > PATIENCE and A[FUNCTIONAL] < P[SMS]:
+        if total == 0 and begin < BIG:
+            A[NOW] = begin // QUANTUM * QUANTUM
+            idle = 0
+        elif idle > PATIENCE and A[FUNCTIONAL] < P[SMS]:
             A[FUNCTIONAL] += 1
         elif total == 0 and idle > PATIENCE:
             stop = Stop.DEADLOCK

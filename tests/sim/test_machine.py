@@ -219,3 +219,14 @@ LOOP:
     ]
     assert (runs[0].out["x"] == runs[1].out["x"]).all()
     assert runs[0].machine.instructions == runs[1].machine.instructions
+
+
+def test_launches_of_a_stream_follow_one_another_in_both_drivers(functional: bool) -> None:
+    """The functional driver has to reach the time of each launch: most of it, nothing runs."""
+    body = "ld.param.u64 %rd1, [x]; atom.global.add.u32 %r1, [%rd1], 1; ret;"
+    machine = new_machine(ptx("u64 x", REGISTERS, body), functional=functional)
+    x = place(machine, 0, "x", np.zeros(1, np.uint32))
+    for _ in range(40):
+        machine.launch(0, "k", (1, 1, 1), (32, 1, 1), params=struct.pack("<Q", x))
+    machine.run()
+    assert read_back(machine, x, np.zeros(1, np.uint32))[0] == 40 * 32

@@ -229,6 +229,9 @@ class BodyChecker:
             self._targets(operand, specs[0], entries)
         elif specs[0].wanted.name == "src_size" and write.predicate(operand) is not None:
             ignored_source(self.body, write.predicate(operand), isinstance(operand, Not), specs[0], entries)
+        elif form == "sink" and type(operand) is not Sink:
+            message = f"`{found.op.text}` has no result: operand `{specs[0].wanted.name}` is `_`"
+            self.problems.error("bad-sink", message, operand.span)
         elif form == "imm":
             write.immediate(operand, specs[0], found, entries, immediates)
         elif type(operand) is PredPair:

@@ -95,7 +95,11 @@ class EntryWriter:
             if found.op.instr.mnemonic != "mov":
                 problems.error("special-register", f"`{found.op.instr.mnemonic}` cannot read `{name.name}`", name.span,
                                help=f"read it with `mov.{thing.type}` first")  # fmt: skip
-            elif wanted.cls in ("f", "pred") or (wanted.bits == 64) != (TYPES[thing.type].bits == 64):
+            elif (
+                wanted.cls == "f"
+                or (wanted.cls == "pred") != (thing.type == "pred")
+                or (wanted.bits == 64) != (TYPES[thing.type].bits == 64)
+            ):
                 problems.error("type-mismatch", f"`{name.name}` is .{thing.type}, not .{wanted.name}", name.span)
             else:
                 entries.append((SREG, READ, spec.code, spec.group, thing.number, 0))

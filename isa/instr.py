@@ -17,7 +17,7 @@ class Kind(IntEnum):
 
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
-     ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT) = range(36)  # fmt: skip
+     ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC) = range(39)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((
@@ -70,9 +70,9 @@ class Operand:
     """One operand of an Op.
 
     `role`: "r", "w" or "rw"; `type`: PTX type of each element. `form`: "reg" (a register; when read also a constant,
-    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "label", "targets" (a
-    list of labels), "func", "args", "proto". `negated`: "" plain, "may" the text may put `!` before it, "must" it does
-    (the lane function then inverts it). `paired`: joined to the operand before it with `|`.
+    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "sink" (`_`), "label",
+    "targets" (a list of labels), "func", "args", "proto". `negated`: "" plain, "may" the text may put `!` before it,
+    "must" it does (the lane function then inverts it). `paired`: joined to the operand before it with `|`.
     """
 
     name: str

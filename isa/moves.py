@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .instr import Instr, Kind, Op
-from .special import REGION_BITS, WINDOWS
+from .special import RANK_BITS, REGION_BITS, WINDOWS
 
 V = Any
 SCALARS = ("pred", "b16", "u16", "s16", "b32", "u32", "s32", "f32", "b64", "u64", "s64", "f64")
@@ -38,7 +38,7 @@ def unpack(op: Op, a: V) -> tuple[V, ...]:
 
 
 def _window(op: Op, a: V) -> V:
-    space = op.mods["space"]
+    space = op.mods["space"].split("::")[0]
     return a.const(WINDOWS[space] << REGION_BITS if space in WINDOWS else 0)
 
 
@@ -53,8 +53,10 @@ def cvta_to(op: Op, a: V) -> V:
 def isspacep(op: Op, a: V) -> V:
     region = (a >> a.const(REGION_BITS)).to("u32")
     space = op.mods["space"]
-    if space in WINDOWS:
-        return region == region.const(WINDOWS[space])
+    if space == "shared":
+        return (a >> a.const(RANK_BITS)) == a.const(WINDOWS[space] << REGION_BITS - RANK_BITS)
+    if space.split("::")[0] in WINDOWS:
+        return region == region.const(WINDOWS[space.split("::")[0]])
     if space == "const":
         return region != region
     windows = [region == region.const(n) for n in WINDOWS.values()]

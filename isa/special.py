@@ -9,6 +9,8 @@ REGION_BITS = 38
 WINDOWS = {"shared": 96, "local": 97, "param": 98}
 """Region through which generic addresses reach the own CTA's shared memory, the own thread's local memory, and the own
 kernel's parameters."""
+RANK_BITS = 24
+"""Bits of an offset in the shared window; above them is the rank of the CTA in its cluster + 1, or 0 for the own CTA."""
 WARP_SZ = 32
 """Lanes of a warp: the constant WARP_SZ of the language."""
 
@@ -52,6 +54,13 @@ _LIST = [
     ("%total_smem_size", "u32", "shared memory of the CTA, bytes", "grid"),
     ("%gpuid", "u32", "number of the GPU in the machine", "gpu"),
     ("%ngpus", "u32", "GPUs of the machine", "gpu"),
+    *_axes("cluster_ctaid", "CTA index in the cluster", "cta"),
+    *_axes("cluster_nctaid", "CTAs of the cluster", "grid"),
+    *_axes("clusterid", "cluster index in the grid", "cta"),
+    *_axes("nclusterid", "clusters of the grid", "grid"),
+    ("%cluster_ctarank", "u32", "CTA rank in the cluster", "cta"),
+    ("%cluster_nctarank", "u32", "CTAs of the cluster, all axes together", "grid"),
+    ("%is_explicit_cluster", "pred", "the launch named a cluster", "grid"),
     *((f"%envreg{n}", "b32", f"driver-defined value {n}", "grid") for n in range(32)),
 ]
 

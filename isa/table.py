@@ -12,6 +12,7 @@ from . import (
     arith,
     async_copy,
     carry,
+    cluster,
     compare,
     control,
     convert,
@@ -32,8 +33,8 @@ from .special import SPECIAL, SpecialReg
 from .types import TYPES
 from .unmodelled import missing_feature
 
-CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, async_copy, control, sync,
-            warp, tensor, multimem, hub)  # fmt: skip
+CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, async_copy, cluster, control,
+            sync, warp, tensor, multimem, hub)  # fmt: skip
 """Modules with rows, in the order of the reference."""
 ROWS: tuple[Instr, ...] = tuple(row for chapter in CHAPTERS for row in chapter.ROWS)
 MNEMONICS: dict[str, tuple[Instr, ...]] = {

@@ -8,11 +8,19 @@ from .far import far
 from .hub import hub
 from .hub.dam import close_key
 from .jit import inline, outline
-from .params import CTA_INTERVAL_TICKS, KERNEL_GAP, SMS, TICKS
+from .params import CTA_INTERVAL_TICKS, GPCS, KERNEL_GAP, SMS, TICKS
 from .raw import BIG
-from .sm.cta import fits, start_cta
+from .sm.cluster import cluster_size, join, new_cluster
+from .sm.cta import fits, room, start_cta
 from .sm.l1 import l1_invalidate
 from .state import (
+    BLOCK_X,
+    BLOCK_Y,
+    BLOCK_Z,
+    CLUSTER_X,
+    CLUSTER_Y,
+    CLUSTER_Z,
+    DISPATCH_GPC,
     DISPATCH_SM,
     DISPATCH_TICKS,
     FUNCTIONAL,
@@ -118,10 +126,88 @@ def _start_next(A, P, g, gpu, launch, linear, q):
 
 
 @inline
+def _in_gpc(P, index, gpc):
+    """Whether an SM is in a GPC: pairs of SMs (TPCs) are dealt to the GPCs in turn; -1 is any GPC."""
+    return gpc < 0 or index // 2 % P[GPCS] == gpc
+
+
+@outline
+def _gpc_has_room(A, P, gpu, g, launch, gpc, sms):
+    """Whether a cluster of the launch fits on the SMs of a GPC."""
+    wanted = cluster_size(A, g, launch)
+    for index in range(sms):
+        if _in_gpc(P, index, gpc):
+            wanted -= room(A, P, g, sm_base(A, P, gpu, index), launch)
+            if wanted <= 0:
+                return True
+    return False
+
+
+@inline
+def _linear(A, g, launch, number, rank):
+    """Linear index of the CTA of a rank in the cluster of a number."""
+    x, y, z = A[g + CLUSTER_X + launch], A[g + CLUSTER_Y + launch], A[g + CLUSTER_Z + launch]
+    across, down = A[g + GRID_X + launch] // x, A[g + GRID_Y + launch] // y
+    i = number % across * x + rank % x
+    j = number // across % down * y + rank // x % y
+    k = number // (across * down) * z + rank // (x * y)
+    return i + A[g + GRID_X + launch] * (j + A[g + GRID_Y + launch] * k)
+
+
+@inline
+def _roomiest(A, P, g, gpu, launch, gpc, sms):
+    """Arena index of the SM of a GPC that can take most further CTAs of the launch, the first of several."""
+    best, most = 0, 0
+    for index in range(sms):
+        if _in_gpc(P, index, gpc):
+            s = sm_base(A, P, gpu, index)
+            n = room(A, P, g, s, launch)
+            if n > most:
+                best, most = s, n
+    return best
+
+
+@outline
+def _place_cluster(A, P, g, gpu, launch, number, gpc, sms, q):
+    """Start the CTAs of a cluster, each on the emptiest SM of the GPC."""
+    k = new_cluster(A, g)
+    threads = A[g + BLOCK_X + launch] * A[g + BLOCK_Y + launch] * A[g + BLOCK_Z + launch]
+    for rank in range(cluster_size(A, g, launch)):
+        s = _roomiest(A, P, g, gpu, launch, gpc, sms)
+        ticks = max(A[g + DISPATCH_TICKS], q * TICKS)
+        A[g + DISPATCH_TICKS] = ticks + P[CTA_INTERVAL_TICKS]
+        c = start_cta(A, P, g, s, launch, _linear(A, g, launch, number, rank), ticks // TICKS)
+        join(A, g, k, rank, s, c, threads)
+        for w in range(WARPS):
+            A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
+
+
+@outline
+def _start_cluster(A, P, g, gpu, launch, number, q):
+    """Give a cluster to the next GPC with room. False if none has. Without time, all SMs are one GPC."""
+    sms = A[FUNCTIONAL] if A[FUNCTIONAL] > 0 else P[SMS]
+    gpcs = 1 if A[FUNCTIONAL] > 0 else P[GPCS]
+    for i in range(gpcs):
+        gpc = (A[g + DISPATCH_GPC] + i) % gpcs
+        which = -1 if A[FUNCTIONAL] > 0 else gpc
+        if _gpc_has_room(A, P, gpu, g, launch, which, sms):
+            _place_cluster(A, P, g, gpu, launch, number, which, sms, q)
+            A[g + DISPATCH_GPC] = (gpc + 1) % gpcs
+            return True
+    return False
+
+
+@inline
 def _dispatch(A, P, g, gpu, launch, q, until):
     """Start thread blocks of a running launch during this quantum."""
     while A[g + LAUNCH_STARTED + launch] < A[g + LAUNCH_TOTAL + launch] and A[g + DISPATCH_TICKS] < until * TICKS:
         linear = A[g + LAUNCH_STARTED + launch]
+        size = cluster_size(A, g, launch)
+        if size > 1:
+            if not _start_cluster(A, P, g, gpu, launch, linear // size, q):
+                return
+            A[g + LAUNCH_STARTED + launch] += size
+            continue
         gated = A[g + LAUNCH_GATE + launch] > 0
         if gated:
             linear = _next_gated(A, P, g, launch)

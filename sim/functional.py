@@ -37,7 +37,9 @@ from .state import (
     REGS,
     ROW_WORDS,
     STOP,
+    WAIT_UNTIL,
     WARPS,
+    Block,
     Stop,
     sm_base,
 )
@@ -100,7 +102,8 @@ def _run_gpu(A, P, g, gpu, now):
     for index in range(A[FUNCTIONAL]):
         s = sm_base(A, P, gpu, index)
         for w in range(WARPS):
-            if A[s + LIVE + w] != 0 and A[s + BLOCK + w] == 0:
+            block = A[s + BLOCK + w]
+            if A[s + LIVE + w] != 0 and (block == 0 or (block == Block.MBARRIER and A[s + WAIT_UNTIL + w] <= now)):
                 count = run_warp(A, P, g, gpu, s, w, now)
                 A[s + INSTRUCTIONS] += count
                 total += count

@@ -144,6 +144,8 @@ class Host(BufferStatements, HubStatements):
             "params": pack_parameters(kernel, s.get("args") or [], e),
             "ready": round(ready_ns * self.config["sm.clock_ghz"]),
         }
+        if s.get("cluster") is not None:
+            options["cluster"] = self._extent(s["cluster"], "cluster")
         if s.get("gated") is not None:
             options |= self._gated(s["gated"], gpu)
         options |= self.hub.launch_keys(kernel.name, gpu)

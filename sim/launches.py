@@ -65,16 +65,21 @@ class Launches:
         axis: int = 0,
         ending: int | None = None,
         closes: int | None = None,
+        cluster: tuple[int, int, int] | None = None,
     ) -> int:
         """Queue a launch.
 
         ``shared``: dynamic bytes; ``ready``: earliest cycle; ``gate``: DAM gate whose groups (index on ``axis``) release
-        the thread blocks; ``ending``/``closes``: key announced to all GPUs / closed on this one when the launch is done.
+        the thread blocks; ``cluster``: CTAs of a cluster by axis (default: the kernel's .reqnctapercluster);
+        ``ending``/``closes``: key announced to all GPUs / closed on this one when the launch is done.
         MachineError when the launch cannot run on this machine.
         """
         machine = self.machine
         k = machine.kernel(kernel)
         self._check(gpu, k, grid, block, shared, params, gate, axis)
+        explicit = cluster or k.cluster
+        clusters = explicit or (1, 1, 1)
+        self._check_cluster(gpu, k, grid, clusters, gate)
         slot = self._slot(gpu)
         A, at = machine.A, gpu_base(gpu) + slot
         launch = Launch(len(self.log), gpu, kernel, grid, block, stream, slot, grid[0] * grid[1] * grid[2])
@@ -88,7 +93,9 @@ class Launches:
             st.LAUNCH_AFTER: after, st.LAUNCH_READY: ready, st.LAUNCH_BEGIN: 0, st.LAUNCH_END: 0, st.LAUNCH_PC: k.entry,
             st.GRID_X: grid[0], st.GRID_Y: grid[1], st.GRID_Z: grid[2],
             st.BLOCK_X: block[0], st.BLOCK_Y: block[1], st.BLOCK_Z: block[2],
-            st.LAUNCH_WARPS: warps, st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
+            st.CLUSTER_X: clusters[0], st.CLUSTER_Y: clusters[1], st.CLUSTER_Z: clusters[2],
+            st.CLUSTER_EXPLICIT: int(explicit is not None), st.LAUNCH_WARPS: warps,
+            st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
             st.LAUNCH_REGISTERS: warp_registers(k.pressure),
             st.LAUNCH_LOCAL: k.local_bytes, st.LAUNCH_PARAMS: memory.address + slot * PARAM_BYTES,
             st.LAUNCH_PARAM_BYTES: len(params), st.LAUNCH_TOTAL: launch.ctas, st.LAUNCH_STARTED: 0, st.LAUNCH_DONE: 0,
@@ -152,6 +159,21 @@ class Launches:
             ),
             (gate is None or grid[axis] <= st.GROUPS, f"a gated launch has at most {st.GROUPS} groups"),
         ]
+        for ok, message in limits:
+            if not ok:
+                raise MachineError(f"`{k.name}` cannot be launched on GPU {gpu}: {message}", 2)
+
+    def _check_cluster(
+        self, gpu: int, k: Any, grid: tuple[int, int, int], cluster: tuple[int, int, int], gate: int | None
+    ) -> None:
+        size = cluster[0] * cluster[1] * cluster[2]
+        limits = [
+            (min(cluster) >= 1 and size <= st.CLUSTER_CTAS, f"a cluster of {cluster}: it has 1 to {st.CLUSTER_CTAS} CTAs"),
+            (k.cluster in (None, cluster), f"a cluster of {cluster}, the kernel says {k.cluster}"),
+            (all(n % max(c, 1) == 0 for n, c in zip(grid, cluster, strict=True)),
+             f"the grid {grid} is not a multiple of the cluster {cluster}"),
+            (size == 1 or gate is None, "a gated launch has no clusters"),
+        ]  # fmt: skip
         for ok, message in limits:
             if not ok:
                 raise MachineError(f"`{k.name}` cannot be launched on GPU {gpu}: {message}", 2)

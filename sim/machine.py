@@ -124,7 +124,7 @@ class Machine:
         self._new_memory()
         sm, index = self.sm_words(), np.arange(count)
         sm[:, st.WAKE : st.WAKE + st.WARPS] = BIG
-        sm[:, st.NEXT] = BIG
+        sm[:, st.NEXT] = sm[:, st.MAIL_NEXT] = BIG
         sm[:, st.SM_INDEX] = index % self.sms
         sm[:, st.COLD] = cold_arena + index * st.COLD_WORDS
         sm[:, st.SM_SCORES] = scores + index * st.WARPS * score_words

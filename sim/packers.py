@@ -23,9 +23,12 @@ from .packers_memory import (
     row_malloc,
     row_store,
     store,
+    store_async,
     wait_group,
 )
 from .sm.barrier import ARRIVE, RED_AND, RED_OR, RED_POPC, SYNC, WARP
+from .sm.cluster_barrier import ARRIVE as CLUSTER_ARRIVE
+from .sm.cluster_barrier import ARRIVE_RELEASE, WAIT
 from .sm.fences import Scope
 from .sm.special import Special
 from .sm.warp_ops import Vote
@@ -174,9 +177,21 @@ def _elect(row: "Row") -> None:
     row.refs[5] = row.ref(row.operands[-1])
 
 
+def _cluster_barrier(row: "Row") -> None:
+    words = row.op.text.split(".")
+    row.sub = WAIT if "wait" in words else CLUSTER_ARRIVE if "relaxed" in words else ARRIVE_RELEASE
+
+
+def _cta_rank(row: "Row") -> None:
+    d, a = row.operands
+    row.refs[0], row.refs[4] = row.ref(d), row.ref(a)
+    row.sub = (BY_CODE[a.type].bits == 64) << 40
+
+
 def _fence(row: "Row") -> None:
     mods = set(row.op.mods.values())
-    row.sub = Scope.SYS if mods & {"sys"} else Scope.CTA if mods & {"cta"} else Scope.GPU
+    cheap = mods & {"cta", "mbarrier_init"}
+    row.sub = Scope.PROXY if "proxy" in mods else Scope.SYS if "sys" in mods else Scope.CTA if cheap else Scope.GPU
 
 
 def _mma(row: "Row") -> None:
@@ -220,5 +235,8 @@ PACKERS: dict[Kind, Callable[["Row"], None]] = {
     Kind.DYMM_ST: dynamic_multimem,
     Kind.DYMM_LDRED: dynamic_multimem,
     Kind.NANOSLEEP: _one,
+    Kind.CLUSTER_BAR: _cluster_barrier,
+    Kind.CTA_RANK: _cta_rank,
+    Kind.ST_ASYNC: store_async,
     **{kind: _nothing for kind in (Kind.RET, Kind.EXIT, Kind.TRAP, Kind.BRKPT, Kind.NOP, Kind.CPASYNC_COMMIT)},
 }

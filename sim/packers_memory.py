@@ -11,7 +11,8 @@ from isa.types import BY_CODE, TYPES, AtomOp, valtype
 
 from .net.sums import ACC_F32
 from .sm.async_copy import WAIT_ALL
-from .sm.mbarrier import MbarrierOp
+from .sm.mbarrier import HAS_HINT, HAS_STATE, HAS_VALUE, PARITY_WAIT, RELEASE, MbarrierOp
+from .sm.store_async import REDUCTION
 from .state import FLAG_ACQUIRE, FLAG_RELEASE, FLAG_STRONG, FLAG_SYS, Space
 
 if TYPE_CHECKING:
@@ -201,29 +202,50 @@ def dynamic_multimem(row: "Row") -> None:
         row.sub |= 1 << 41
 
 
-_MBARRIER = {"init": MbarrierOp.INIT, "inval": MbarrierOp.INVAL, "arrive": MbarrierOp.ARRIVE, "expect_tx": MbarrierOp.EXPECT_TX,
-             "complete_tx": MbarrierOp.COMPLETE_TX, "arrive_drop": MbarrierOp.ARRIVE_DROP}  # fmt: skip
+_MBARRIER = {
+    "init": MbarrierOp.INIT, "inval": MbarrierOp.INVAL, "arrive": MbarrierOp.ARRIVE, "arrive_drop": MbarrierOp.ARRIVE_DROP,
+    "expect_tx": MbarrierOp.EXPECT_TX, "complete_tx": MbarrierOp.COMPLETE_TX, "test_wait": MbarrierOp.TEST_WAIT,
+    "try_wait": MbarrierOp.TRY_WAIT,
+}  # fmt: skip
+_WITH_TX = {MbarrierOp.ARRIVE: MbarrierOp.ARRIVE_EXPECT_TX, MbarrierOp.ARRIVE_DROP: MbarrierOp.ARRIVE_DROP_EXPECT_TX}
 
 
 def mbarrier(row: "Row") -> None:
     words = row.op.text.split(".")
     memory, data = _split(row)
-    if "test_wait" in words or "try_wait" in words:
-        what = MbarrierOp.TEST_WAIT_PARITY if "parity" in words else MbarrierOp.TEST_WAIT
-    elif "arrive" in words and "expect_tx" in words:
-        what = MbarrierOp.ARRIVE_EXPECT_TX
-    else:
-        what = next(v for k, v in _MBARRIER.items() if k in words)
+    what = _MBARRIER[words[1]]
+    if "expect_tx" in words:
+        what = _WITH_TX.get(what, what)
     _address(row, memory[0][0])
     written = [o for g in data for o in g if o.role != Role.READ]
     read = [o for g in data for o in g if o.role == Role.READ]
-    row.sub |= what
+    row.sub |= what | ("parity" in words) << PARITY_WAIT | ("release" in words and "cluster" in words) << RELEASE
     if written and written[0].kind != OperandKind.SINK:
         row.refs[0] = row.ref(written[0])
-        row.sub |= 1 << 8
-    if read:
-        row.refs[1] = row.ref(read[0])
-        row.sub |= 1 << 9
+        row.sub |= 1 << HAS_STATE
+    for i, operand in enumerate(read):
+        row.refs[1 + i] = row.ref(operand)
+        row.sub |= 1 << (HAS_HINT if i else HAS_VALUE)
+
+
+def _second_address(row: "Row", operand: Operand, position: int) -> int:
+    """Put another address into a reference, its width into bit 41; its offset, for the side table."""
+    if operand.kind == OperandKind.MEM_REG:
+        row.refs[position] = row.ref(operand)
+        row.sub |= (BY_CODE[operand.type].bits == 64) << 41
+        return operand.offset
+    row.refs[position] = row.program.constant(0, 64)
+    row.sub |= 1 << 41
+    return row.value(operand)
+
+
+def store_async(row: "Row") -> None:
+    memory, data = _split(row)
+    _access(row, data[0])
+    _address(row, memory[0][0])
+    row.side = [_second_address(row, memory[1][0], 5)]
+    if row.op.instr.mnemonic == "red":
+        row.sub |= 1 << REDUCTION | _operation(row) << 48
 
 
 def row_malloc(row: "Row") -> None:

@@ -73,6 +73,17 @@ MEM_INTERVAL = _row("sm.line_interval_cycles", "LSU: cycles per 128-byte line of
 STORE_INTERVAL = _row("sm.store_sector_interval_cycles", "SM to L2: cycles per 32-byte sector stored")
 CTA_START_CYCLES = _row("sm.cta_start_cycles", "CTA assigned to an SM to the first issue of its warps")
 CTA_INTERVAL_TICKS = _row("gpu.cta_interval_ticks", "1/1024 cycles between two CTAs leaving the work distributor")
+MBARRIER_CYCLES = _row("sm.mbarrier_wait_cycles", "test_wait or try_wait of a complete phase to its predicate")
+MBARRIER_LIMIT = _row("sm.mbarrier_suspend_ns", "try_wait without a hint: longest suspension")
+# --- clusters
+GPCS = _row("gpu.gpcs", "graphics processing clusters; the CTAs of a cluster run on the SMs of one")
+CLUSTER_BAR_CYCLES = _row("cluster.barrier_latency_cycles", "barrier.cluster: last arrival to release")
+CLUSTER_BAR_STEP = _row("cluster.barrier_per_doubling_cycles", "added to it for each doubling of the cluster")
+CLUSTER_RELEASE = _row("cluster.release_cycles", "added by .release of barrier.cluster")
+DSMEM_CYCLES = _row("cluster.shared_latency_cycles", "load from the shared memory of another CTA of the cluster")
+DSMEM_OWN_CYCLES = _row("cluster.own_shared_latency_cycles", "load of own shared memory through a mapped address")
+DSMEM_SEND_CYCLES = _row("cluster.signal_cycles", "remote store or mbarrier arrival to its effect")
+DSMEM_BYTE_TICKS = _row("cluster.byte_interval_ticks", "1/1024 cycles an SM's port is busy with a byte")
 # --- L1
 L1_LINES = _row("l1.lines", "128-byte lines of L1 beside shared memory")
 L1_WAYS = _row("l1.ways", "associativity")
@@ -97,6 +108,7 @@ HBM_SECTOR_TICKS = _derived(
 # --- fences and launch
 FENCE_CTA_CYCLES = _row("fence.cta_cycles", "membar.cta")
 FENCE_GPU_CYCLES = _row("fence.gpu_cycles", "membar.gl with nothing outstanding")
+FENCE_PROXY_CYCLES = _row("fence.proxy_cycles", "fence.proxy.*")
 FENCE_SYS_CYCLES = _row("fence.sys_cycles", "membar.sys with nothing outstanding")
 KERNEL_GAP = _row("launch.stream_gap_ns", "end of a kernel to the start of the next one of its stream")
 LAUNCH_CYCLES = _row("launch.latency_ns", "host call to the first CTA on an idle stream")

@@ -1,5 +1,6 @@
 """Why a run ended early, in the user's terms: faults on their source line, and who waits for what in a deadlock."""
 
+import ctypes
 from typing import TYPE_CHECKING
 
 from . import state as st
@@ -9,6 +10,7 @@ from .errors import Deadlock, MachineFault
 from .hub import hub
 from .layout import gpu_base
 from .net.faults import HUB_FAULTS, HubFault
+from .sm.mbarrier_object import COUNT, TX
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -141,6 +143,10 @@ def _waiting_warp(machine: "Machine", gpu: int, s: int, w: int) -> str:
         pc -= 1
     elif what == st.Block.FENCE:
         reason = "waits for its stores to be acknowledged"
+    elif what == st.Block.CLUSTER:
+        reason = "waits at barrier.cluster: threads of its cluster have not arrived"
+    elif what == st.Block.MBARRIER:
+        reason = f"waits for a phase of {_mbarrier(machine, s, w)}"
     elif what == st.Block.COPY:
         reason = "waits for cp.async groups"
     elif A[s + st.POLL_COUNT + w] > 0:
@@ -148,6 +154,15 @@ def _waiting_warp(machine: "Machine", gpu: int, s: int, w: int) -> str:
         reason = f"polls {_flag(machine, s, w)}: read {A[s + st.POLL_COUNT + w]} times, nobody writes it any more"
     file, line, column = machine.image.source(max(0, min(pc, len(machine.image) - 1)))
     return f"{file}:{line}:{column}: {_thread(machine, gpu, s, w, 0)} {reason}"
+
+
+def _mbarrier(machine: "Machine", s: int, w: int) -> str:
+    """The object a suspended try_wait looks at, and what its phase misses."""
+    A = machine.A
+    address = A[s + st.WAIT_OBJECT + w]
+    offset = (address - A[s + st.SM_SHARED]) % st.SHARED_STRIDE
+    state = ctypes.c_int64.from_address(address).value
+    return f"the mbarrier at {offset:#x} in shared memory: {state & COUNT} arrivals and {state >> TX} bytes are missing"
 
 
 def _flag(machine: "Machine", s: int, w: int) -> str:

@@ -35,7 +35,7 @@ GROUPS = 4096
 class Block(IntEnum):
     """Why a warp cannot go on although its operands may be ready."""
 
-    NONE, BARRIER, FENCE, THROTTLE, COPY, DRAIN, REPLY = range(7)
+    NONE, BARRIER, FENCE, THROTTLE, COPY, DRAIN, REPLY, CLUSTER, MBARRIER = range(9)
 
 
 class Fault(IntEnum):
@@ -140,6 +140,14 @@ SPIN = _s.field(WARPS)
 """Backward jumps of the active path while others wait."""
 SCORE = _s.field(WARPS)
 """Arena index of the warp's scoreboard, ``cycle << REASON | Stall`` per entry: when a value may be read."""
+CLUSTER_LANES = _s.field(WARPS)
+"""Lanes that arrived at the cluster's barrier and have not been let go."""
+CLUSTER_READY = _s.field(WARPS)
+"""Cycle at which the cluster's barrier last let the warp go."""
+WAIT_OBJECT = _s.field(WARPS)
+"""Host address of the mbarrier object whose phase the warp waits for; 0: none."""
+WAIT_UNTIL = _s.field(WARPS)
+"""Cycle at which a suspended try_wait gives up; 0: none."""
 
 CTA_LAUNCH = _s.field(CTAS)
 CTA_LINEAR = _s.field(CTAS)
@@ -150,6 +158,8 @@ CTA_LIVE = _s.field(CTAS)
 """Warps of the CTA that have not exited; 0: the slot is free."""
 CTA_SHARED = _s.field(CTAS)
 """Bytes of shared memory the CTA takes."""
+CTA_CLUSTER = _s.field(CTAS)
+"""Record of the CTA's cluster + 1; 0: a cluster of its own."""
 BAR_ARRIVED = _s.field(CTAS * BARRIERS)
 """Warps that arrived."""
 BAR_TIME = _s.field(CTAS * BARRIERS)
@@ -161,6 +171,11 @@ ISSUE_FREE = _s.field(4)
 PIPE_FREE = _s.field(4 * 16 + 16)
 """Next free cycle of each pipe: 16 per scheduler, then 16 shared by the SM."""
 NEXT = _s.field()
+MAIL_NEXT = _s.field()
+"""Cycle of the SM's next timed effect (mailbox.py); BIG: none."""
+MAIL_COUNT = _s.field()
+CLUSTER_PORT = _s.field()
+"""Ticks at which the SM's port to the other SMs of its GPC is free."""
 SM_INDEX = _s.field()
 """Number of the SM in its GPU."""
 COLD = _s.field()
@@ -241,6 +256,10 @@ LOAD_ADDRESSES = _c.field(LOADS * 32)
 CALL_DEPTH = 64
 RETURNS = _c.field(WARPS * CALL_DEPTH * 32)
 """Return addresses by call depth and lane."""
+MAILS = 4096
+MAIL_WORDS = 4
+MAIL = _c.field(MAILS * MAIL_WORDS)
+"""Timed effects, the earliest last: time, kind, what it is for, by how much."""
 COLD_WORDS = _c.field(0, align=64)
 
 # --- GPU block
@@ -263,6 +282,8 @@ CTA_ENDED = _g.field()
 """1 when a thread block ended since the work distributor last looked."""
 DISPATCH_SM = _g.field()
 DISPATCH_TICKS = _g.field()
+DISPATCH_GPC = _g.field()
+"""GPC that gets the next cluster."""
 GPU_NEXT = _g.field(2)
 """By parity of the window: earliest cycle at which anything happens on this GPU."""
 GPU_STOP = _g.field(2)
@@ -316,6 +337,22 @@ LAUNCH_CLOSES = _g.field(LAUNCHES)
 """Key + 1 of the ending that only this GPU hears of."""
 LAUNCH_ID = _g.field(LAUNCHES)
 LAUNCH_INSTRUCTIONS = _g.field(LAUNCHES)
+CLUSTER_X = _g.field(LAUNCHES)
+"""CTAs of a cluster of the launch, by axis."""
+CLUSTER_Y = _g.field(LAUNCHES)
+CLUSTER_Z = _g.field(LAUNCHES)
+CLUSTER_EXPLICIT = _g.field(LAUNCHES)
+CLUSTERS = 8192
+CLUSTER_CTAS = 16
+CLUSTER_MEMBER = _g.field(CLUSTERS * CLUSTER_CTAS)
+"""By rank: the SM's arena index * CTAS + CTA slot; 0: no such rank."""
+CLUSTER_LIVE = _g.field(CLUSTERS)
+"""Threads of the cluster that have not exited; 0: the record is free."""
+CLUSTER_ARRIVED = _g.field(CLUSTERS)
+CLUSTER_TIME = _g.field(CLUSTERS)
+"""Cycle of the latest arrival."""
+CLUSTER_HINT = _g.field()
+"""Where to look for a free record first."""
 LAUNCH_GROUP_FIRST = _g.field(LAUNCHES)
 LAUNCH_GROUP = _g.field(LAUNCHES * GROUPS)
 """CTAs of the group that were started or retired."""

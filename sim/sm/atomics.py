@@ -1,5 +1,6 @@
 """Atomics and reductions: shared memory, the own GPU's L2, a peer's L2."""
 
+from isa.special import RANK_BITS
 from traces.records import Stall
 
 from ..addresses import SHARED_REGION
@@ -7,10 +8,11 @@ from ..far import far
 from ..jit import inline, outline
 from ..layout import gpu_base
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP, TAG, Packet
-from ..params import FN_ATOM, FN_GATHER_LINE, FN_LINE_MASKS, SMEM_ATOM_CYCLES
+from ..params import FN_ATOM, FN_GATHER_LINE, FN_LINE_MASKS, SMEM_ATOM_CYCLES, SMEM_CYCLES
 from ..raw import address_of, call, ctz, load_i64, load_u16, load_u32, popcount
 from ..state import (
     COLD,
+    CTA_SLOT,
     FUNCTIONAL,
     LAST_EFFECT,
     LOAD_ADDRESSES,
@@ -21,6 +23,7 @@ from ..state import (
     Request,
     Space,
 )
+from .cluster import distributed_time
 from .lsu import coalesce, lane_addresses, reserve_lsu
 from .memory_space import (
     aligned,
@@ -120,6 +123,17 @@ def remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t):
         A[s + LOAD_REMAIN + index] += k
 
 
+@inline
+def _shared_time(A, P, g, s, w, size, mask, unit, t):
+    """When an atomic on shared memory, the own or another CTA's, has its old value."""
+    if A[s + SCRATCH + 33] >> RANK_BITS:
+        done = distributed_time(A, P, g, s, A[s + CTA_SLOT + w], A[s + SCRATCH + 33], size * popcount(mask), t)
+        return done + P[SMEM_ATOM_CYCLES] - P[SMEM_CYCLES]
+    n = wavefronts(A, s, size, mask, unit)
+    reserve_lsu(A, s, t, n)
+    return t + P[SMEM_ATOM_CYCLES] + 2 * (n - 1)
+
+
 @far
 def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     """Execute ``atom`` (``returns``) or ``red``. Returns True unless it faulted."""
@@ -142,9 +156,7 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
             fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], size, t)
             return False
         if timed:
-            n = wavefronts(A, s, size, mask, unit)
-            reserve_lsu(A, s, t, n)
-            set_ready(A, s, w, row, t + P[SMEM_ATOM_CYCLES] + 2 * (n - 1), Stall.SHORT_SCOREBOARD)
+            set_ready(A, s, w, row, _shared_time(A, P, g, s, w, size, mask, unit, t), Stall.SHORT_SCOREBOARD)
         _apply(A, P, s, w, row, mask, window_base(A, g, s, w, region), returns)
         return True
     index = -1

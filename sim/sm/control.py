@@ -11,6 +11,8 @@ from ..state import (
     ACTIVE,
     CALL_DEPTH,
     COLD,
+    CTA_CLUSTER,
+    CTA_SLOT,
     DEPTH,
     PATH_COUNT,
     PC,
@@ -22,6 +24,7 @@ from ..state import (
     SPIN,
     Fault,
 )
+from .cluster_barrier import cluster_left
 from .cta import end_warp
 from .memory_space import fault
 from .operands import operand, registers
@@ -131,6 +134,8 @@ def return_(A, P, s, w, mask, t):
 @inline
 def exit_(A, P, g, s, w, mask, t):
     """``exit``: lanes of ``mask`` are done. Returns the next issue cycle of what is left of the warp."""
+    if A[s + CTA_CLUSTER + A[s + CTA_SLOT + w]]:
+        cluster_left(A, P, g, s, w, mask, t)
     live = retire(A, s, w, mask)
     if live == 0:
         end_warp(A, P, g, s, w, t)

@@ -16,9 +16,12 @@ from ..state import (
     BLOCK_X,
     BLOCK_Y,
     BLOCK_Z,
+    CLUSTER_LANES,
+    CLUSTER_READY,
     COPY_DONE,
     COPY_GROUP,
     COPY_PENDING,
+    CTA_CLUSTER,
     CTA_ENDED,
     CTA_LAUNCH,
     CTA_LINEAR,
@@ -69,6 +72,8 @@ from ..state import (
     SM_REGS,
     SM_SCORES,
     STARTED,
+    WAIT_OBJECT,
+    WAIT_UNTIL,
     WAKE,
     WARP_IN_CTA,
     WARP_RECORD_COUNT,
@@ -79,6 +84,16 @@ from ..state import (
 )
 from .barrier import warp_left
 from .scoreboard import schedule
+
+
+@inline
+def room(A, P, g, s, launch):
+    """How many more CTAs of the launch the SM can take."""
+    warps = A[g + LAUNCH_WARPS + launch]
+    shared = A[g + LAUNCH_SHARED + launch] + P[SMEM_RESERVED_BYTES]
+    n = min(P[MAX_CTAS] - A[s + CTAS_USED], (P[MAX_WARPS] - A[s + WARPS_USED]) // warps)
+    n = min(n, (P[REGISTERS] - A[s + REGISTERS_USED]) // (warps * A[g + LAUNCH_REGISTERS + launch]))
+    return max(0, min(n, (P[SMEM_BYTES] - A[s + SHARED_USED]) // max(1, shared)))
 
 
 @inline
@@ -134,6 +149,10 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
         COPY_DONE,
         POLL_COUNT,
         ISSUED,
+        CLUSTER_LANES,
+        CLUSTER_READY,
+        WAIT_OBJECT,
+        WAIT_UNTIL,
     ):
         A[s + field + w] = 0
     for i in range(16):
@@ -154,7 +173,7 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
 
 @far
 def start_cta(A, P, g, s, launch, linear, t):
-    """Place CTA ``linear`` of a launch on the SM at cycle ``t``; the SM must have room."""
+    """Place CTA ``linear`` of a launch on the SM at cycle ``t``; the SM must have room. Returns the CTA's slot."""
     c = _free_cta_slot(A, s)
     warps = A[g + LAUNCH_WARPS + launch]
     x, y = A[g + GRID_X + launch], A[g + GRID_Y + launch]
@@ -165,6 +184,7 @@ def start_cta(A, P, g, s, launch, linear, t):
     A[s + CTA_Z + c] = linear // (x * y)
     A[s + CTA_LIVE + c] = warps
     A[s + CTA_SHARED + c] = A[g + LAUNCH_SHARED + launch]
+    A[s + CTA_CLUSTER + c] = 0
     for i in range(BARRIERS):
         A[s + BAR_ARRIVED + c * BARRIERS + i] = 0
         A[s + BAR_EXPECT + c * BARRIERS + i] = 0
@@ -180,7 +200,7 @@ def start_cta(A, P, g, s, launch, linear, t):
         w = _take_warp_slot(A, s, (first + i) & 3)
         lanes = 0xFFFFFFFF if threads - 32 * i >= 32 else (1 << (threads - 32 * i)) - 1
         _start_warp(A, g, s, w, c, i, launch, lanes, t + P[CTA_START_CYCLES])
-    return 0
+    return c
 
 
 @inline

@@ -30,6 +30,7 @@ from ..state import (
 )
 from . import async_copy, barrier, warp_ops
 from .atomics import atomic
+from .cluster_barrier import cluster_instruction
 from .control import branch, control_instruction
 from .fences import Scope, fence
 from .hub_ops import hub_instruction
@@ -40,6 +41,7 @@ from .memory_space import fault
 from .operands import guard_mask, operand, registers
 from .scoreboard import park, schedule, set_ready
 from .special import special_register
+from .store_async import store_async
 from .tensor import tensor
 
 MEMORY_KINDS = sum(
@@ -195,9 +197,11 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
     if kind == Kind.FENCE:
         return fence(A, P, s, w, A[row + R_SUB] & 255, t)
     if kind == Kind.MBARRIER:
-        if mbarrier(A, P, g, s, w, row, mask, t):
-            return schedule(A, s, w, t + 1, Stall.WAIT)
-        return park(A, s, w)
+        return mbarrier(A, P, g, s, w, row, mask, pc, t)
+    if kind == Kind.CLUSTER_BAR or kind == Kind.CTA_RANK:
+        return cluster_instruction(A, P, g, s, w, row, kind, mask, pc, t)
+    if kind == Kind.ST_ASYNC:
+        return store_async(A, P, g, s, w, row, mask, t)
     if kind == Kind.CPASYNC_COMMIT:
         async_copy.commit(A, s, w)
     elif kind == Kind.CPASYNC_WAIT:

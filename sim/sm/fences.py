@@ -5,7 +5,7 @@ from enum import IntEnum
 from traces.records import Stall
 
 from ..jit import inline
-from ..params import FENCE_CTA_CYCLES, FENCE_GPU_CYCLES
+from ..params import FENCE_CTA_CYCLES, FENCE_GPU_CYCLES, FENCE_PROXY_CYCLES
 from ..state import BLOCK, FUNCTIONAL, Block, Request
 from .requests import request
 from .scoreboard import park, schedule
@@ -14,7 +14,7 @@ from .scoreboard import park, schedule
 class Scope(IntEnum):
     """Scope of a fence or of a release (low byte of the sub word of a FENCE)."""
 
-    CTA, GPU, SYS = range(3)
+    CTA, GPU, SYS, PROXY = range(4)
 
 
 @inline
@@ -24,6 +24,8 @@ def fence(A, P, s, w, scope, t):
         return schedule(A, s, w, t + 1, Stall.MEMBAR)
     if scope == Scope.CTA:
         return schedule(A, s, w, t + P[FENCE_CTA_CYCLES], Stall.MEMBAR)
+    if scope == Scope.PROXY:
+        return schedule(A, s, w, t + P[FENCE_PROXY_CYCLES], Stall.MEMBAR)
     if scope == Scope.GPU:
         return schedule(A, s, w, t + P[FENCE_GPU_CYCLES], Stall.MEMBAR)
     A[s + BLOCK + w] = Block.FENCE

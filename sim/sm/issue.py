@@ -22,6 +22,7 @@ from ..state import (
     LAST_LOAD,
     LIVE,
     LOAD_RECORD,
+    MAIL_NEXT,
     NEXT,
     PATH_COUNT,
     PC,
@@ -45,6 +46,7 @@ from ..state import (
     WAKE,
     Block,
 )
+from .delivery import deliver
 from .emit import emit, keep, traced
 from .execute import MEMORY_KINDS, other
 from .operands import guard_mask, operand
@@ -214,11 +216,13 @@ def run_sm(A, P, g, gpu, s, begin, end, hub_left):
     following = BIG
     while now < end:
         step = min((now | STEP - 1) + 1, end)
+        if A[s + MAIL_NEXT] < step:
+            deliver(A, P, s, step)
         following = BIG
         A[s + NEXT] = BIG
         for scheduler in range(4):
             following = min(following, _run_scheduler(A, P, g, gpu, s, scheduler, step, hub_left))
-        following = min(following, A[s + NEXT])  # warps of other schedulers that a barrier let go
+        following = min(following, A[s + NEXT], A[s + MAIL_NEXT])  # warps of other schedulers that a barrier let go
         now = step if following < step + STEP else min(following, end)
         if following >= end:
             break

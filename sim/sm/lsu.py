@@ -4,6 +4,7 @@ Data of the own GPU moves when the instruction issues; time comes from L1, from 
 end of the quantum, and for a peer's memory from the reply packet, which also brings the data.
 """
 
+from isa.special import RANK_BITS
 from traces.records import Stall
 
 from ..addresses import LOCAL_REGION, PARAM_REGION, SHARED_REGION
@@ -47,6 +48,7 @@ from ..state import (
     Request,
     Space,
 )
+from .cluster import distributed_time
 from .l1 import l1_lookup
 from .memory_space import (
     aligned,
@@ -212,7 +214,7 @@ def load(A, P, g, gpu, s, w, row, mask, t):
                 fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
                 return False
             if timed:
-                when = max(when, _window_time(A, P, s, region, nbytes, now, unit, t))
+                when = max(when, _window_time(A, P, g, s, w, region, nbytes, now, unit, t))
                 if region == SHARED_REGION:
                     reason = Stall.SHORT_SCOREBOARD
             _move(A, P, s, w, row, now, window_base(A, g, s, w, region), unit * (region == SHARED_REGION), P[FN_LOAD])
@@ -231,10 +233,13 @@ def load(A, P, g, gpu, s, w, row, mask, t):
 
 
 @inline
-def _window_time(A, P, s, region, nbytes, mask, unit, t):
+def _window_time(A, P, g, s, w, region, nbytes, mask, unit, t):
     """When a load from shared, local or parameter memory is done."""
     if region == LOCAL_REGION or region == PARAM_REGION:
         return t + P[L1_CYCLES]
+    if A[s + SCRATCH + 33] >> RANK_BITS:
+        c = A[s + CTA_SLOT + w]
+        return distributed_time(A, P, g, s, c, A[s + SCRATCH + 33], nbytes * popcount(mask), t)
     n = wavefronts(A, s, nbytes, mask, unit)
     reserve_lsu(A, s, t, n)
     A[s + CONFLICTS] += n - max(1, nbytes >> 2)
@@ -275,7 +280,7 @@ def store(A, P, g, gpu, s, w, row, mask, t):
                 fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
                 return False
             if timed:
-                _window_time(A, P, s, region, nbytes, now, unit, t)
+                _window_time(A, P, g, s, w, region, nbytes, now, unit, t)
             _move(A, P, s, w, row, now, window_base(A, g, s, w, region), unit * (region == SHARED_REGION), P[FN_STORE])
         elif not remote_store(A, P, g, gpu, s, w, row, now, region, t):
             return False

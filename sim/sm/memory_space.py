@@ -4,6 +4,8 @@ Lane addresses lie in the SM's scratch words: ``[0:32]`` addresses, ``[32]`` sma
 ``[34]`` their bits or'ed together.
 """
 
+from isa.special import RANK_BITS
+
 from ..addresses import LOCAL_REGION, OFFSET_MASK, OWN_REGION, PARAM_REGION, REGION_BITS, SHARED_REGION
 from ..jit import inline, outline
 from ..raw import BIG, ctz, load_u8
@@ -27,6 +29,7 @@ from ..state import (
     WAKE,
     Space,
 )
+from .cluster import distributed
 
 
 @outline
@@ -149,12 +152,18 @@ def window_base(A, g, s, w, region):
 
 @outline
 def enter_window(A, P, g, s, w, region, nbytes, mask):
-    """Turn addresses of a window into offsets (local: per lane). Returns the first bad lane or -1."""
+    """Turn addresses of a window into offsets (local: per lane; other CTAs' shared memory: from the own one's start).
+    Returns the first bad lane or -1."""
     limit = _window_limit(A, P, g, s, w, region)
     bad = -1
     for lane in range(32):
         offset = A[s + SCRATCH + lane] & OFFSET_MASK
-        if mask >> lane & 1 and offset + nbytes > limit and bad < 0:
+        outside = offset + nbytes > limit
+        if region == SHARED_REGION and offset >> RANK_BITS and mask >> lane & 1:
+            mapped = distributed(A, g, s, A[s + CTA_SLOT + w], offset, nbytes)
+            outside = mapped >= BIG
+            offset = offset if outside else mapped
+        if mask >> lane & 1 and outside and bad < 0:
             bad = lane
         A[s + SCRATCH + lane] = offset + (lane * LOCAL_LANE_BYTES if region == LOCAL_REGION else 0)
     A[s + SCRATCH + 32] &= OFFSET_MASK

@@ -3,13 +3,17 @@
 from enum import IntEnum
 
 from ..far import far
-from ..jit import inline
+from ..jit import inline, outline
 from ..params import CLOCK_KHZ, FN_FILL_LANE, FN_FILL_TID, FN_SPLAT32, FN_SPLAT64, SMS
-from ..raw import call
+from ..raw import call, load_u32, store_32
 from ..state import (
     BLOCK_X,
     BLOCK_Y,
     BLOCK_Z,
+    CLUSTER_EXPLICIT,
+    CLUSTER_X,
+    CLUSTER_Y,
+    CLUSTER_Z,
     CTA_LAUNCH,
     CTA_SHARED,
     CTA_SLOT,
@@ -28,6 +32,7 @@ from ..state import (
     WARP_IN_CTA,
     WARPS,
 )
+from .cluster import cluster_size, own_rank
 from .operands import operand, registers
 
 
@@ -37,7 +42,10 @@ class Special(IntEnum):
     (TID_X, TID_Y, TID_Z, LANEID, LANEMASK_EQ, LANEMASK_LE, LANEMASK_LT, LANEMASK_GE, LANEMASK_GT,
      NTID_X, NTID_Y, NTID_Z, CTAID_X, CTAID_Y, CTAID_Z, NCTAID_X, NCTAID_Y, NCTAID_Z,
      WARPID, NWARPID, SMID, NSMID, GRIDID, CLOCK, CLOCK_HI, CLOCK64, GLOBALTIMER, GLOBALTIMER_LO, GLOBALTIMER_HI,
-     DYNAMIC_SMEM_SIZE, TOTAL_SMEM_SIZE, GPUID, NGPUS, ENVREG, SYMBOL) = range(35)  # fmt: skip
+     DYNAMIC_SMEM_SIZE, TOTAL_SMEM_SIZE, GPUID, NGPUS, ENVREG, SYMBOL,
+     CLUSTER_CTAID_X, CLUSTER_CTAID_Y, CLUSTER_CTAID_Z, CLUSTER_NCTAID_X, CLUSTER_NCTAID_Y, CLUSTER_NCTAID_Z,
+     CLUSTERID_X, CLUSTERID_Y, CLUSTERID_Z, NCLUSTERID_X, NCLUSTERID_Y, NCLUSTERID_Z,
+     CLUSTER_CTARANK, CLUSTER_NCTARANK, IS_EXPLICIT_CLUSTER) = range(50)  # fmt: skip
 
 
 @inline
@@ -60,6 +68,28 @@ def _geometry(A, g, s, c, what):
     return (
         A[at + GRID_X] if what == Special.NCTAID_X else A[at + GRID_Y] if what == Special.NCTAID_Y else A[at + GRID_Z]
     )
+
+
+@outline
+def _cluster(A, g, s, c, what):
+    """Indices and sizes of clusters."""
+    launch = A[s + CTA_LAUNCH + c]
+    if what == Special.CLUSTER_CTARANK:
+        return own_rank(A, g, s, c)
+    if what == Special.CLUSTER_NCTARANK:
+        return cluster_size(A, g, launch)
+    if what == Special.IS_EXPLICIT_CLUSTER:
+        return A[g + CLUSTER_EXPLICIT + launch]
+    axis = (what - Special.CLUSTER_CTAID_X) % 3
+    of = A[g + (CLUSTER_X if axis == 0 else CLUSTER_Y if axis == 1 else CLUSTER_Z) + launch]
+    cta = A[s + (CTA_X if axis == 0 else CTA_Y if axis == 1 else CTA_Z) + c]
+    if what <= Special.CLUSTER_CTAID_Z:
+        return cta % of
+    if what <= Special.CLUSTER_NCTAID_Z:
+        return of
+    if what <= Special.CLUSTERID_Z:
+        return cta // of
+    return A[g + (GRID_X if axis == 0 else GRID_Y if axis == 1 else GRID_Z) + launch] // of
 
 
 @inline
@@ -118,9 +148,13 @@ def special_register(A, P, g, gpu, s, w, row, mask, t):
     else:
         if what <= Special.NCTAID_Z:
             value = _geometry(A, g, s, c, what)
+        elif what >= Special.CLUSTER_CTAID_X:
+            value = _cluster(A, g, s, c, what)
         else:
             value = _machine(A, P, g, gpu, s, w, what, A[row + R_IMM], t)
-        if sub >> 32 & 1:
+        if what == Special.IS_EXPLICIT_CLUSTER:
+            store_32(target, (load_u32(target) & ~mask) | (-value & mask))
+        elif sub >> 32 & 1:
             call(P[FN_SPLAT64], target, value, mask, 0, 0, 0, 0, 0)
         else:
             call(P[FN_SPLAT32], target, value & 0xFFFFFFFF, mask, 0, 0, 0, 0, 0)

@@ -47,6 +47,8 @@ def operand_text(op: Op, operand: Operand, numbers: "itertools.count[int]") -> s
         shared = op.kind in (Kind.LDMATRIX, Kind.MBARRIER) or (op.kind == Kind.CPASYNC and operand.name == "d")
         space = op.mods.get("space", "")
         return "[smem]" if shared or "shared" in space else MEMORY.get(space, "[%rd30+-8]")
+    if operand.form == "sink":
+        return "_"
     if operand.form in ("imm", "label", "targets"):
         return {"imm": "16", "label": "L", "targets": "T"}[operand.form]
     if op.kind == Kind.BAR and operand.name in "ab" and "warp" not in op.mods:

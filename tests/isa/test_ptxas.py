@@ -45,7 +45,7 @@ def memory(op: Op, operand: Operand) -> str:
     space = op.mods.get("space", "")
     if op.kind == Kind.CPASYNC:
         return "[smem]" if operand.name == "d" else "[gmem]"
-    if op.kind in (Kind.LDMATRIX, Kind.MBARRIER):
+    if op.kind in (Kind.LDMATRIX, Kind.MBARRIER, Kind.ST_ASYNC):
         return "[smem]"
     return {
         "shared": "[smem]",
@@ -59,8 +59,10 @@ def memory(op: Op, operand: Operand) -> str:
 def operand_text(op: Op, operand: Operand, first: int) -> str:
     if operand.form == "mem":
         return memory(op, operand)
+    if operand.form == "sink":
+        return "_"
     if operand.form in ("imm", "label", "targets"):
-        name = "line" if op.kind == Kind.NOP and operand.name == "size" else operand.name
+        name = "line" if op.kind in (Kind.NOP, Kind.FENCE) and operand.name == "size" else operand.name
         return {"label": "L", "targets": "T"}.get(operand.form) or IMMEDIATES[name]
     if operand.name in ("a", "b", "membermask") and op.kind == Kind.BAR:
         return "32" if operand.name == "b" else "1"

@@ -168,9 +168,14 @@ def shift_right(a: V, amount: V) -> V:
     return inside.where(a >> inside.where(amount, amount.const(0)).to(a.t), a.const(0))
 
 
+def _field(bits: int, b: V) -> V:
+    """A position or length: its low byte. For 64-bit values the silicon takes all of it; above 255 nothing changes."""
+    return b & b.const(255) if bits == 32 else (b > b.const(255)).where(b.const(255), b)
+
+
 def bfe(op: Op, a: V, b: V, c: V) -> V:
     bits = int(a.t[1:])
-    pos, length = b & b.const(255), c & c.const(255)
+    pos, length = _field(bits, b), _field(bits, c)
     raw = a.bits(f"u{bits}")
     mask = low_ones(raw, length)
     field = shift_right(raw, pos) & mask
@@ -185,8 +190,10 @@ def bfe(op: Op, a: V, b: V, c: V) -> V:
 
 
 def bfi(op: Op, a: V, b: V, c: V, d: V) -> V:
-    mask = shift_left(low_ones(a, d & d.const(255)), c & c.const(255))
-    return (b & ~mask) | (shift_left(a, c & c.const(255)) & mask)
+    bits = int(a.t[1:])
+    pos = _field(bits, c)
+    mask = shift_left(low_ones(a, _field(bits, d)), pos)
+    return (b & ~mask) | (shift_left(a, pos) & mask)
 
 
 def _bytes(a: V) -> list[V]:

@@ -105,7 +105,8 @@ def _wide_int(a: V, t: str, rnd: str) -> V:
 def float_to_float(op: Op, a: V) -> V:
     t, rnd = op.mods["dtype"], op.mods.get("rnd", "rn")
     source = a
-    a = canonical(_flush32(op, a)) if "ftz" in op.mods and a.t == "f32" else a
+    if "ftz" in op.mods and a.t == "f32" and t != "f16":  # on silicon .ftz does nothing to what becomes an f16
+        a = canonical(_flush32(op, a))
     if rnd in IRND:
         d = integral(a, rnd)
     elif rnd == "rn":
@@ -117,11 +118,12 @@ def float_to_float(op: Op, a: V) -> V:
         return saturate(d)
     if "relu" in op.mods:
         return relu(d)
-    return _payload(source, d) if source.t in ("f64", "bf16") and t != source.t else canonical(d)
+    keeps = source.t == "f64" or (source.t == "bf16" and t != "f16" and "ftz" not in op.mods)
+    return _payload(source, d) if keeps and t != source.t else canonical(d)
 
 
 def _payload(a: V, d: V) -> V:
-    """Where `a` is NaN, `d` with the top of its mantissa: on silicon conversions from f64 and bf16 keep it."""
+    """Where `a` is NaN, `d` with the top of its mantissa: on silicon conversions from f64, and from bf16 to f32, keep it."""
     here, there = BITS[a.t], BITS[d.t]
     bits = a.bits(f"u{here}")
     magnitude = (bits & bits.const((1 << here - 1) - 1)).to("u64")

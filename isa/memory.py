@@ -37,7 +37,7 @@ def access_is_defined(mods: Mapping[str, str]) -> str | None:
         return f".{scope} needs .relaxed, .acquire or .release"
     if (ordered or sem == "volatile") and space in ("local", "param", "const"):
         return f".{sem} is not for .{space}"
-    if width(mods) > 16 or mods.get("vec") == "v8":
+    if width(mods) > 16:
         return "vectors of 32 bytes need a later GPU; here they are at most .v4 and 16 bytes wide"
     if "cop" in mods and (sem not in (None, "weak") or hints):
         return f".{mods['cop']} goes with neither another ordering than .weak nor cache hints"

@@ -157,9 +157,10 @@ def sqrt(op: Op, a: V) -> V:
 
 
 def div(op: Op, a: V, b: V) -> V:
-    """Under .ftz a times the reciprocal: 0 for the largest divisors, whose reciprocal is subnormal."""
+    """A product with the reciprocal, which is 0 for divisors above 2**126, whose reciprocal is subnormal."""
     if "ftz" not in op.mods:
-        return canonical(a / b)
+        huge = (b.abs() > b.const(2.0**126)) & (b.abs() < b.const(float("inf")))
+        return canonical(huge.where(a * flush_always(b.const(1) / b), a / b))
     b = flush(op, b)
     return canonical(flush(op, flush(op, a) * flush_always(b.const(1) / b)))
 

@@ -201,6 +201,10 @@ def _words(row: Row, guard: int, time: tuple[int, int, int], fn: int, side: list
     """The 16 words of a row."""
     if guard:
         row.waits.append(abs(guard))
+    if (
+        len(row.waits) > 16
+    ):  # v8 atomics: what is only written need not be awaited for the data, just for the order of writes
+        row.waits = [x for x in row.waits if x not in row.dsts]
     if len(row.waits) > 16 or len(row.dsts) > 8:
         raise UnmodelledError(f"{where}: `{row.op.text}` has more registers than the scoreboard of the model can track")
     if len(row.waits) > 4 or len(row.dsts) > 4:

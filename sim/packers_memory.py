@@ -57,9 +57,10 @@ def _access(row: "Row", registers: list[Operand]) -> None:
     wide = any(BY_CODE[r.type].bits == 64 for r in registers if r.kind != OperandKind.SINK)
     row.sub |= size.bit_length() - 1 | (type_.cls == "s") << 4 | wide << 5
     row.sub |= _space(row) << 8 | len(registers) << 16
+    if len(registers) > 4:
+        row.side = [row.ref(register) for register in registers]
+        return
     for i, register in enumerate(registers):
-        if i >= 4:
-            raise UnmodelledError(f"`{row.op.text}`: vectors of more than four elements are not modelled")
         row.refs[i] = row.ref(register)
 
 
@@ -113,16 +114,20 @@ def atomic(row: "Row") -> None:
     memory, data = _split(row)
     written = [o for g in data for o in g if o.role != Role.READ]
     read = [o for g in data for o in g if o.role == Role.READ]
-    if len(written) > 1 or len(read) > 2:
-        raise UnmodelledError(f"`{row.op.text}`: vector atomics are not modelled")
+    if row.op.instr.templates[-1].name == "policy":
+        read = [o for o in read if row.op.operands[o.group].name != "policy"]
+    n = int(row.op.mods.get("vec", "v1")[1:])
     size = TYPES[row.op.types[-1]].bytes
     if size > 8:
         raise UnmodelledError(f"`{row.op.text}`: atomics of {size} bytes are not modelled")
-    row.sub = size.bit_length() - 1 | (size == 8) << 5 | _space(row) << 8 | 1 << 16 | _operation(row) << 48
-    for i, operand in enumerate(read, start=1):
-        row.refs[i] = row.ref(operand)
-    if written:
-        row.refs[0] = row.ref(written[0])
+    row.sub = size.bit_length() - 1 | (size == 8) << 5 | _space(row) << 8 | n << 16 | _operation(row) << 48
+    if n > 1:
+        row.side = [row.ref(operand) for operand in (*written, *read)]
+    else:
+        for i, operand in enumerate(read, start=1):
+            row.refs[i] = row.ref(operand)
+        if written:
+            row.refs[0] = row.ref(written[0])
     _address(row, memory[0][0])
     _order(row)
     if "cais" in row.op.mods.values():

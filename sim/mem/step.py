@@ -17,7 +17,7 @@ from ..sm.async_copy import copy_done
 from ..sm.cta import free_warp
 from ..sm.emit import complete
 from ..sm.l1 import l1_fill
-from ..sm.operands import operand
+from ..sm.operands import answered
 from ..sm.requests import free_load
 from ..sm.scoreboard import schedule, set_ready
 from ..state import (
@@ -241,7 +241,7 @@ def _deliver(A, P, g, gpu, row, when):
             lanes |= 1 << lane
             A[s + SCRATCH + lane] = address_of(A, row + DATA) + offset
     for i in range(max(1, sub >> 16 & 15)):
-        target = operand(A, instruction, i, A[s + REGS + w])
+        target = answered(A, instruction, i, A[s + REGS + w])
         call(P[FN_LOAD], target, address_of(A, s + SCRATCH), i * size, sub & 63, lanes, 0, 0, 0)
     _answer(A, g, s, index, when)
 

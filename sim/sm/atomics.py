@@ -1,10 +1,12 @@
 """Atomics and reductions: shared memory, the own GPU's L2, a peer's L2."""
 
 from isa.special import RANK_BITS
+from isa.types import AtomOp, ValType
 from traces.records import Stall
 
 from ..addresses import SHARED_REGION
 from ..far import far
+from ..ir.atomics import FLUSH
 from ..jit import inline, outline
 from ..layout import gpu_base
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP, TAG, Packet
@@ -24,7 +26,7 @@ from ..state import (
     Space,
 )
 from .cluster import distributed_time
-from .lsu import coalesce, lane_addresses, reserve_lsu
+from .lsu import coalesce, element_bytes, elements, lane_addresses, reserve_lsu
 from .memory_space import (
     aligned,
     allocated,
@@ -38,36 +40,50 @@ from .memory_space import (
     region_of,
     window_base,
 )
-from .operands import operand, registers, scratch
-from .remote import check_peer, head_packet, send
+from .operands import listed, operand, registers, scratch
+from .remote import check_peer, element_addresses, head_packet, send
 from .requests import new_load, request, settle_load
 from .scoreboard import set_ready
 from .shared import wavefronts
 
-CAS = 9
-"""AtomOp.CAS: the only operation with two operands."""
+CAS = AtomOp.CAS
+"""The only operation with two operands."""
 _LINES, _MASKS = 64, 160
 
 
 @inline
-def _apply(A, P, s, w, row, mask, delta, returns):
-    """Do the operation in lane order; old values go to operand 0 if the instruction returns them."""
-    regs = registers(A, s, w)
-    old = operand(A, row, 0, regs) if returns else 0
+def _format(A, row, region):
+    """Operation and type; f32 sums flush subnormals everywhere but in shared memory (PTX ISA 9.0, 9.7.13.6)."""
     fmt = A[row + R_SUB] >> 48 & 0xFFFF
-    call(P[FN_ATOM], old, scratch(A, s), delta, operand(A, row, 1, regs), operand(A, row, 2, regs), fmt, mask, 0)
+    return fmt | FLUSH if fmt == AtomOp.ADD | ValType.F32 << 8 and region != SHARED_REGION else fmt
+
+
+@inline
+def _apply(A, P, s, w, row, mask, delta, returns, fmt):
+    """Do the operation in lane order, element by element; old values go to the first operands if it returns them."""
+    regs = registers(A, s, w)
+    n = elements(A[row + R_SUB])
+    if n == 1:
+        old = operand(A, row, 0, regs) if returns else 0
+        call(P[FN_ATOM], old, scratch(A, s), delta, operand(A, row, 1, regs), operand(A, row, 2, regs), fmt, mask, 0)
+        return
+    size = element_bytes(A[row + R_SUB])
+    for i in range(n):
+        old = listed(A, row, i, regs) if returns else 0
+        source = listed(A, row, returns * n + i, regs)
+        call(P[FN_ATOM], old, scratch(A, s), delta + i * size, source, 0, fmt, mask, 0)
 
 
 @inline
 def _own_time(A, P, s, w, row, mask, nbytes, index, returns, t):
-    """Requests of an atomic on the own GPU's memory: one per line, as many lane operations as lanes in it."""
+    """Requests of an atomic on the own GPU's memory: one per line, as many operations as elements of lanes in it."""
     n = coalesce(A, P, s, nbytes, mask)
     reserve_lsu(A, s, t, n)
     result = address_of(A, s + SCRATCH + _MASKS)
     for i in range(n):
         line = A[s + SCRATCH + _LINES + 2 * i]
         call(P[FN_LINE_MASKS], result, scratch(A, s), nbytes, line, mask, 0, 0, 0)
-        lanes = popcount(A[s + SCRATCH + _MASKS + 2])
+        lanes = popcount(A[s + SCRATCH + _MASKS + 2]) * elements(A[row + R_SUB])
         request(A, s, t + i, line, 15, Request.ATOM if returns else Request.RED, max(index, 0), lanes, -1)
         if returns:
             A[s + LOAD_REMAIN + index] += 1
@@ -85,12 +101,20 @@ def _read(address, size):
 def _atomic_packet(A, P, gpu, s, w, row, lanes, size, line, kind, peer, index, k, t):
     """A packet for the operations of ``lanes`` on one line: operands at their byte offsets, a swap value in AUX."""
     regs = registers(A, s, w)
-    fmt = A[row + R_SUB] >> 48 & 0xFFFF
+    n = elements(A[row + R_SUB])
+    fmt = _format(A, row, 0)
     packet = head_packet(A, s, gpu, t, kind, peer, line)
     A[packet + TAG] |= index
     A[packet + OP] = fmt
     data = address_of(A, packet + DATA)
-    call(P[FN_GATHER_LINE], data, scratch(A, s), 0, operand(A, row, 1, regs), size, line, lanes, 0)
+    element = size // n
+    for i in range(n):
+        if n > 1:
+            element_addresses(A, P, s, w, row, lanes, i, element)
+        source = operand(A, row, 1, regs) if n == 1 else listed(A, row, (kind == Packet.ATOM) * n + i, regs)
+        call(P[FN_GATHER_LINE], data, scratch(A, s), 0, source, element, line, lanes, 0)
+    if n > 1:
+        element_addresses(A, P, s, w, row, lanes, 0, size)
     if fmt & 255 == CAS:
         slot = max(size, 4)
         A[packet + AUX] = _read(operand(A, row, 2, regs) + ctz(lanes) * slot, slot)
@@ -138,7 +162,7 @@ def _shared_time(A, P, g, s, w, size, mask, unit, t):
 def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     """Execute ``atom`` (``returns``) or ``red``. Returns True unless it faulted."""
     sub = A[row + R_SUB]
-    size = 1 << (sub & 15)
+    size = element_bytes(sub) * elements(sub)
     space = sub >> 8 & 255
     unit = lane_addresses(A, P, s, w, row, mask, 0)
     region = region_of(A, s, space, mask)
@@ -157,7 +181,7 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
             return False
         if timed:
             set_ready(A, s, w, row, _shared_time(A, P, g, s, w, size, mask, unit, t), Stall.SHORT_SCOREBOARD)
-        _apply(A, P, s, w, row, mask, window_base(A, g, s, w, region), returns)
+        _apply(A, P, s, w, row, mask, window_base(A, g, s, w, region), returns, _format(A, row, region))
         return True
     index = -1
     peer = gpu
@@ -177,7 +201,7 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     else:
         if timed:
             _own_time(A, P, s, w, row, mask, size, index, returns, t)
-        _apply(A, P, s, w, row, mask, memory_delta(A, gpu_base(peer), region), returns)
+        _apply(A, P, s, w, row, mask, memory_delta(A, gpu_base(peer), region), returns, _format(A, row, region))
     if index >= 0:
         settle_load(A, s, w, row, index, t, Stall.LONG_SCOREBOARD)
     return True

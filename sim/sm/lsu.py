@@ -63,7 +63,7 @@ from .memory_space import (
     region_of,
     window_base,
 )
-from .operands import operand, registers, scratch
+from .operands import datum, operand, registers, scratch
 from .remote import remote_load, remote_store
 from .requests import new_load, request, settle_load
 from .scoreboard import set_ready
@@ -122,7 +122,7 @@ def _uniform_param(A, P, g, s, w, row, mask):
         else:
             value = load_i8(at) if sub >> 4 & 1 else load_u8(at)
         splat = P[FN_SPLAT64] if sub >> 5 & 1 else P[FN_SPLAT32]
-        call(splat, operand(A, row, i, regs), value, mask, 0, 0, 0, 0, 0)
+        call(splat, datum(A, row, i, regs), value, mask, 0, 0, 0, 0, 0)
 
 
 @inline
@@ -134,7 +134,7 @@ def _move(A, P, s, w, row, mask, delta, unit, function):
     hint = 64 if unit and n == 1 else 0
     for i in range(n):
         at = delta + i * element_bytes(sub)
-        call(function, operand(A, row, i, regs), scratch(A, s), at, (sub & 63) | hint, mask, 0, 0, 0)
+        call(function, datum(A, row, i, regs), scratch(A, s), at, (sub & 63) | hint, mask, 0, 0, 0)
 
 
 @inline

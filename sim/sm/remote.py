@@ -22,7 +22,7 @@ from ..state import (
     Request,
 )
 from .memory_space import allocated, fault, memory_delta
-from .operands import operand, registers, scratch
+from .operands import datum, operand, registers, scratch
 from .requests import new_packet, request
 
 _LINES = 64
@@ -97,7 +97,7 @@ def data_packets(A, P, gpu, s, w, row, mask, kind, dst, aux, t):
         for i in range(n_elements):
             element_addresses(A, P, s, w, row, mask, i, size)
             data = address_of(A, packet + DATA)
-            call(P[FN_GATHER_LINE], data, scratch(A, s), 0, operand(A, row, i, regs), size, line, mask, 0)
+            call(P[FN_GATHER_LINE], data, scratch(A, s), 0, datum(A, row, i, regs), size, line, mask, 0)
             add_mask(A, P, s, packet, size, line, mask)
         send(A, P, s, packet, t, k)
     return first
@@ -132,7 +132,7 @@ def _move_now(A, P, s, w, row, mask, peer, region, function):
     delta = memory_delta(A, gpu_base(peer), region)
     for i in range(sub >> 16 & 15):
         at = delta + i * (1 << (sub & 15))
-        call(function, operand(A, row, i, registers(A, s, w)), scratch(A, s), at, sub & 63, mask, 0, 0, 0)
+        call(function, datum(A, row, i, registers(A, s, w)), scratch(A, s), at, sub & 63, mask, 0, 0, 0)
 
 
 @outline

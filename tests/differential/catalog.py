@@ -54,6 +54,24 @@ def nan_is_free(op: Op) -> bool:
     return floating and (d == "f64" or bool(FREE_NAN.match(op.text)))
 
 
+def comparison(op: Op, guarded: bool) -> str:
+    """How a result is compared (program.Row), given what compilers of CUDA 13.0 make of the instruction.
+
+    They convert the destination of a guarded set or testp also in threads whose guard does not hold, leave the upper half of a
+    register dirty after set to a half, and replace min(x, x) by x, whatever NaN that is.
+    """
+    d = result_type(op)
+    if guarded and op.instr.mnemonic in ("set", "testp"):
+        return "skip"
+    if op.instr.mnemonic == "set" and d in ("f16", "bf16"):
+        return "low16"
+    if "tf32" in op.types:
+        return "nan32"
+    if op.instr.mnemonic in ("min", "max") and d in ("f16", "bf16"):
+        return "nan" + ("bf16" if d == "bf16" else "16")
+    return "bits"
+
+
 def choose(rng: random.Random, rows: list[tuple[str, list[Op]]]) -> Op:
     """A row, each as likely, then one of its instances."""
     _, ops = rng.choice(rows)

@@ -18,7 +18,8 @@ TYPE_OF = {"r": "b32", "h": "b16", "d": "b64", "p": "pred"}
 class Row:
     """A row of the output: the values one statement gave, of every thread.
 
-    compare: "bits", "nan16/32/64" (any NaN equals any NaN), "approx16/32/64" (within the tolerance of approximate functions).
+    compare: "bits"; "low16"; "nan16/32/64" (any NaN equals any NaN); "approx16/32/64" (within the tolerance of approximate
+    functions), "tanh"; "skip".
     """
 
     text: str
@@ -39,6 +40,7 @@ class Program:
     rows: list[Row] = field(default_factory=list)
     functions: list[str] = field(default_factory=list)
     writer: dict[str, set[int]] = field(default_factory=dict)
+    control: list[list[int]] = field(default_factory=list)
     partial: int = 0
     size: int = 0
     labels: int = 0
@@ -80,7 +82,8 @@ class Program:
         self.writer[register] = {row} | (self.writer.get(register, set()) if self.partial else set())
 
     def sources_of(self, registers: list[str]) -> list[int]:
-        return sorted(set().union(*(self.writer.get(r, set()) for r in registers)) if registers else set())
+        found = {row for register in registers for row in self.writer.get(register, ())}
+        return sorted(found.union(*self.control))
 
     def place(self, size: int) -> int:
         """Room for a row of `size` bytes a thread; its offset."""

@@ -72,14 +72,15 @@ def lane(p: Program, guard: str = "") -> None:
         scratch = {16: "%w0", 32: "%u1", 64: "%x0"}[bits]
         p.add(f"or.b{bits} {scratch}, {texts[2]}, 1;")
         texts[2] = scratch
-    compare = "bits"
     d = catalog.result_type(op)
+    compare = catalog.comparison(op, bool(guard))
     packed_nan = catalog.nan_is_free(op) and d.endswith("x2")
     if catalog.is_approximate(op) or packed_nan:
         scratch = {"h": "%w1", "r": "%u2", "d": "%x1"}[written[0][1]]
         p.add(f"{op.text} {', '.join([scratch, *texts[1:]])};")
         kind = {"f64": "64", "f32": "32"}.get(d, "bf16" if d.startswith("bf") else "16")
-        _show_scratch(p, scratch, op.text + " " + ", ".join(texts), read, ("nan" if packed_nan else "approx") + kind)
+        rule = "nan" if packed_nan else "tanh" if op.text.startswith("tanh") else "approx"
+        _show_scratch(p, scratch, op.text + " " + ", ".join(texts), read, rule + kind)
         return
     text = f"{guard}{op.text} {', '.join(texts)};"
     p.add(text)
@@ -200,6 +201,7 @@ def branch(p: Program) -> None:
     p.add("not.b32 %u4, %u3;")
     other, end = p.label(), p.label()
     p.partial += 1
+    p.control.append(p.sources_of([q]))
     p.add(f"@!%t1 bra {other};")
     MASK.append("%u3")
     _some(p)
@@ -209,31 +211,38 @@ def branch(p: Program) -> None:
     _some(p, 0, 3)
     MASK.pop()
     p.add(f"{end}:")
+    p.control.pop()
     p.partial -= 1
 
 
 def loop(p: Program) -> None:
     """A loop whose number of rounds differs among lanes."""
     top, first = p.label(), len(p.rows)
-    p.add(f"and.b32 %u5, {p.source('u32')}, 3;")
+    rounds = p.source("u32")
+    p.control.append(p.sources_of([rounds]))
+    p.add(f"and.b32 %u5, {rounds}, 3;")
     p.add(f"{top}:")
     p.partial += 1
     for _ in range(p.rng.randint(1, 3)):
         p.rng.choice((lane, lane, guarded))(p)
     p.partial -= 1
+    p.control.pop()
     p.add("setp.ne.u32 %t2, %u5, 0;")
     p.add("sub.u32 %u5, %u5, 1;")
     p.add(f"@%t2 bra {top};")
-    body = list(range(first, len(p.rows)))
-    for row in p.rows[first:]:
-        row.sources = sorted({*row.sources, *body[: body.index(p.rows.index(row))]})
+    body = range(first, len(p.rows))
+    unknown = {i for i in body if p.rows[i].compare == "skip"}
+    for i in body:  # what an earlier round left is not told from what this one gave
+        p.rows[i].sources = sorted({*p.rows[i].sources, *range(first, i), *unknown - {i}})
 
 
 def table(p: Program) -> None:
     """brx.idx over four blocks."""
     blocks, end, name = [p.label() for _ in range(4)], p.label(), p.label()
     p.add(f"{name}: .branchtargets {', '.join(blocks)};")
-    p.add(f"and.b32 %u6, {p.source('u32')}, 3;")
+    index = p.source("u32")
+    p.control.append(p.sources_of([index]))
+    p.add(f"and.b32 %u6, {index}, 3;")
     p.add(f"brx.idx %u6, {name};")
     p.partial += 1
     for block in blocks:
@@ -242,6 +251,7 @@ def table(p: Program) -> None:
             lane(p)
         p.add(f"bra {end};")
     p.partial -= 1
+    p.control.pop()
     p.add(f"{end}:")
 
 

@@ -120,7 +120,9 @@ def test_extracted_fields(t: str):
     length = [rng.choice([0, 1, 4, 31, 32, 33, 64, 100, 255, 257]) for _ in a]
 
     def field(x: int, p: int, n: int) -> int:
-        p, n, msb = p & 255, n & 255, w - 1
+        msb = w - 1
+        if w == 32:  # only their low bytes count; an H100 takes all bits of those of 64-bit values
+            p, n = p & 255, n & 255
         sign = 0 if t[0] == "u" or n == 0 else x >> min(p + n - 1, msb) & 1
         return sum((x >> p + i & 1 if i < n and p + i <= msb else sign) << i for i in range(w))
 
@@ -135,8 +137,10 @@ def test_inserted_fields(w: int):
     length = [rng.choice([0, 1, 4, 31, 32, 33, 64, 255, 257]) for _ in a]
 
     def field(x: int, y: int, p: int, n: int) -> int:
-        for i in range(n & 255):
-            at = (p & 255) + i
+        if w == 32:
+            p, n = p & 255, n & 255
+        for i in range(n):
+            at = p + i
             if at < w:
                 y = y & ~(1 << at) | (x >> i & 1 if i < w else 0) << at
         return y

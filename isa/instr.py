@@ -17,7 +17,8 @@ class Kind(IntEnum):
 
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
-     ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC) = range(39)  # fmt: skip
+     ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC,
+     PREFETCH) = range(40)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((
@@ -265,7 +266,7 @@ class Op:
         """Lane-algebra types of the destinations and of the sources of the lane function, vectors flattened."""
         out: dict[str, list[str]] = {"w": [], "r": []}
         for operand in self.operands:
-            if operand.form != "imm":
+            if operand.form not in ("imm", "mem"):
                 out[operand.role] += [lane_type(operand.type)] * operand.count
         return tuple(out["w"]), tuple(out["r"])
 

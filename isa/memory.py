@@ -1,4 +1,4 @@
-"""Loads, stores, prefetches and atomics (PTX ISA 9.0, 9.7.9 and 9.7.13)."""
+"""Loads, stores and atomics (PTX ISA 9.0, 9.7.9 and 9.7.13)."""
 
 from __future__ import annotations
 
@@ -145,22 +145,4 @@ def atomics(target: str = "") -> list[Instr]:
     ]  # fmt: skip
 
 
-ROWS = (
-    *_loads_and_stores(),
-    *atomics(),
-    Instr("prefetch{.space}.level [a]", {"space": ("global", "local"), "level": ("L1", "L2")}, Kind.NOP, "misc",
-          "bring the line at a into a cache", "PTX ISA 9.0, 9.7.9.16"),
-    Instr("prefetch.space.level [a]", {"space": ("global",), "level": L2[::2]}, Kind.NOP, "misc",
-          "bring the line at a into L2 with an eviction priority", "PTX ISA 9.0, 9.7.9.16"),
-    Instr("prefetchu.level [a]", {"level": ("L1",)}, Kind.NOP, "misc", "bring the line at a into the uniform cache",
-          "PTX ISA 9.0, 9.7.9.16"),
-    Instr("applypriority{.space}.level [a], size", {"space": ("global",), "level": L2[:1]}, Kind.NOP, "misc",
-          "set the eviction priority of the line at a", "PTX ISA 9.0, 9.7.9.17", operand_types={"size": "b32"},
-          forms={"size": "imm"}),
-    Instr("discard{.space}.level [a], size", {"space": ("global",), "level": ("L2",)}, Kind.NOP, "misc",
-          "the bytes at a need not be kept", "PTX ISA 9.0, 9.7.9.18", operand_types={"size": "b32"},
-          forms={"size": "imm"}),
-    Instr("createpolicy.fractional.primary{.secondary}.b64 d{, fraction}",
-          {"primary": L2, "secondary": ("L2::evict_unchanged",)}, Kind.NOP, "alu",
-          "d = a cache policy", "PTX ISA 9.0, 9.7.9.15", operand_types={"d": "b64", "fraction": "f32"}),
-)  # fmt: skip
+ROWS = (*_loads_and_stores(), *atomics())

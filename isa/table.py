@@ -11,6 +11,7 @@ from functools import lru_cache
 from . import (
     arith,
     async_copy,
+    cache,
     carry,
     cluster,
     compare,
@@ -33,8 +34,8 @@ from .special import SPECIAL, SpecialReg
 from .types import TYPES
 from .unmodelled import missing_feature
 
-CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, async_copy, cluster, control,
-            sync, warp, tensor, multimem, hub)  # fmt: skip
+CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, cache, async_copy, cluster,
+            control, sync, warp, tensor, multimem, hub)  # fmt: skip
 """Modules with rows, in the order of the reference."""
 ROWS: tuple[Instr, ...] = tuple(row for chapter in CHAPTERS for row in chapter.ROWS)
 MNEMONICS: dict[str, tuple[Instr, ...]] = {

@@ -6,6 +6,7 @@ The core's side of this contract is documented where the instruction is executed
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from isa.cache import FRACTION_BIT, FRACTIONAL, policy_head
 from isa.image import OperandKind, Role
 from isa.instr import Kind
 from isa.special import SPECIAL
@@ -20,6 +21,7 @@ from .packers_memory import (
     load_matrix,
     mbarrier,
     multimem,
+    prefetch,
     row_malloc,
     row_store,
     store,
@@ -56,6 +58,8 @@ def _lane(row: "Row") -> None:
             names[template.name] = group[0].value
             continue
         for operand in group:
+            if template is not None and template.form == "mem":
+                continue
             if position >= 6:
                 raise UnmodelledError(f"`{row.op.text}` has more than six operands")
             if operand.kind == OperandKind.SREG:
@@ -66,6 +70,13 @@ def _lane(row: "Row") -> None:
             position += 1
     op = row.op.with_imm({**row.op.imm, **names}) if names else row.op
     row.lane_name = op.name
+
+
+def _policy(row: "Row") -> None:
+    """A cache policy for all accesses: a constant."""
+    row.refs[0] = row.ref(row.operands[0])
+    row.imm = policy_head(row.op, FRACTIONAL) | 15 << FRACTION_BIT
+    row.sub = Special.VALUE | 1 << 32
 
 
 def _mov(row: "Row") -> None:
@@ -207,7 +218,9 @@ def _nothing(row: "Row") -> None:
 
 PACKERS: dict[Kind, Callable[["Row"], None]] = {
     Kind.LANE: lambda row: _mov(row) if row.op.instr.mnemonic == "mov" else _lane(row),
+    Kind.SREG: _policy,
     Kind.LD: load,
+    Kind.PREFETCH: prefetch,
     Kind.ST: store,
     Kind.ATOM: atomic,
     Kind.RED: atomic,

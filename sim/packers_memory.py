@@ -11,7 +11,9 @@ from isa.types import BY_CODE, TYPES, AtomOp, valtype
 
 from .net.sums import ACC_F32
 from .sm.async_copy import WAIT_ALL
+from .sm.cache_hints import Hint, Priority
 from .sm.mbarrier import HAS_HINT, HAS_STATE, HAS_VALUE, PARITY_WAIT, RELEASE, MbarrierOp
+from .sm.prefetch import Level
 from .sm.store_async import REDUCTION
 from .state import FLAG_ACQUIRE, FLAG_RELEASE, FLAG_STRONG, FLAG_SYS, Space
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _MEMORY = (OperandKind.MEM_REG, OperandKind.MEM_SYM, OperandKind.MEM_PARAM)
 _SPACES = {"": Space.GENERIC, "global": Space.GLOBAL, "shared": Space.SHARED, "local": Space.LOCAL,
            "const": Space.CONST, "param": Space.PARAM}  # fmt: skip
-_STRONG = ("volatile", "relaxed", "acquire", "release", "acq_rel", "mmio", "cg", "cv")
+_STRONG = ("volatile", "relaxed", "acquire", "release", "acq_rel", "mmio", "cv")
 _OPERATIONS = {op.name.lower(): op for op in AtomOp}
 
 
@@ -81,12 +83,47 @@ def _order(row: "Row") -> None:
         row.flags &= ~FLAG_RELEASE
 
 
+_PRIORITY = {"evict_normal": Priority.NORMAL, "evict_first": Priority.FIRST, "evict_last": Priority.LAST,
+             "evict_unchanged": Priority.UNCHANGED, "no_allocate": Priority.BYPASS}  # fmt: skip
+_FETCH = {"L2::64B": 1, "L2::128B": 2, "L2::256B": 3}
+
+
+def _hints(row: "Row") -> None:
+    """Flags from cache operators, eviction priorities, prefetch sizes and a policy operand (sim/sm/cache_hints.py)."""
+    for mod in row.op.mods.values():
+        level, _, priority = mod.partition("::")
+        if mod in ("cs", "lu"):
+            row.flags |= Priority.FIRST << Hint.L1 | Priority.FIRST << Hint.L2
+        elif mod == "cg":
+            row.flags |= Priority.BYPASS << Hint.L1
+        elif priority in _PRIORITY and level in ("L1", "L2"):
+            row.flags |= _PRIORITY[priority] << (Hint.L1 if level == "L1" else Hint.L2)
+        row.flags |= _FETCH.get(mod, 0) << Hint.FETCH
+    policy = row.named().get("policy")
+    if policy:
+        row.flags |= 1 << Hint.POLICY
+        row.refs[5] = row.ref(policy[0])
+
+
+def prefetch(row: "Row") -> None:
+    memory, data = _split(row)
+    name = row.op.instr.mnemonic
+    if data and data[0][0].value != 128:
+        raise UnmodelledError(f"`{row.op.text}` is for 128 bytes")
+    into_l1 = row.op.mods["level"] == "L1"
+    level = {"discard": Level.DISCARD, "applypriority": Level.PRIORITY}.get(name, Level.L1 if into_l1 else Level.L2)
+    row.sub = 1 << 16 | _space(row) << 8 | level << 48
+    _address(row, memory[0][0])
+    _hints(row)
+
+
 def load(row: "Row") -> None:
     memory, data = _split(row)
     registers = [o for g in data for o in g if o.role != Role.READ]
     _access(row, registers)
     _address(row, memory[0][0])
     _order(row)
+    _hints(row)
     if memory[0][0].kind == OperandKind.MEM_PARAM:
         row.sub = row.sub & ~(0xFF << 8) | Space.UNIFORM << 8
     if "cais" in row.op.mods.values():
@@ -98,6 +135,7 @@ def store(row: "Row") -> None:
     _access(row, data[0])
     _address(row, memory[0][0])
     _order(row)
+    _hints(row)
 
 
 def _operation(row: "Row") -> int:
@@ -130,6 +168,7 @@ def atomic(row: "Row") -> None:
             row.refs[0] = row.ref(written[0])
     _address(row, memory[0][0])
     _order(row)
+    _hints(row)
     if "cais" in row.op.mods.values():
         row.program.approximations.add("red.cais: in-switch merging is not modelled; timed as a plain reduction")
 

@@ -54,7 +54,7 @@ class Space(IntEnum):
 class Request(IntEnum):
     """What an SM asks of the memory step."""
 
-    LOAD, MERGED, STORE, ATOM, RED, EGRESS, FENCE, COPY = range(8)
+    LOAD, MERGED, STORE, ATOM, RED, EGRESS, FENCE, COPY, PREFETCH, DISCARD = range(10)
 
 
 class Stop(IntEnum):

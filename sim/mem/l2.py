@@ -22,6 +22,7 @@ from ..params import (
     TICKS,
 )
 from ..raw import popcount
+from ..sm.cache_hints import AGE, Priority
 
 MAX_LINES = 1 << 20
 _l = Layout(L2_BLOCK)
@@ -154,6 +155,57 @@ def l2_atomic(A, P, g, t, line, lanes):
     A[g + USED + way] = t
     A[g + TAG + way] |= 31
     return ready + P[L2_ATOMIC_CYCLES] - P[L2_REQUEST_CYCLES]
+
+
+@outline
+def l2_hint(A, P, g, t, line, sectors, priority, fetch):
+    """After an access: the line's eviction priority, and what else of its 64, 128 or 256 bytes (``fetch`` 1 to 3) comes
+    from memory when it missed. Fetching ahead takes bandwidth of the channel and delays nobody else."""
+    way = _find(A, P, g, line)
+    if way >= 0 and priority == Priority.FIRST:
+        A[g + USED + way] -= AGE
+    elif way >= 0 and priority == Priority.LAST:
+        A[g + USED + way] += AGE
+    if fetch == 0:
+        return
+    wanted = sectors | sectors >> 1 & 5 | sectors << 1 & 10 if fetch == 1 else 15
+    _fetch(A, P, g, t, line, wanted)
+    if fetch == 3:
+        _fetch(A, P, g, t, line ^ 1, wanted)
+
+
+@inline
+def _fetch(A, P, g, t, line, sectors):
+    """Bring sectors of a line from memory that nobody waits for."""
+    way = _find(A, P, g, line)
+    if way < 0:
+        way = -1 - way
+        _allocate(A, P, g, t, line, way)
+        A[g + USED + way] = t
+    missing = sectors & ~A[g + TAG + way]
+    if missing:
+        A[g + TAG + way] |= missing
+        A[g + HBM_READ_BYTES] += 32 * popcount(missing)
+        moved = _channel(A, P, g, t, line, popcount(missing))
+        A[g + FILLED + way] = max(A[g + FILLED + way], moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES])
+
+
+@outline
+def l2_demote(A, P, g, t, line):
+    """Give a line that was to be evicted last the normal priority."""
+    way = _find(A, P, g, line)
+    if way >= 0:
+        A[g + USED + way] = min(A[g + USED + way], t)
+
+
+@outline
+def l2_discard(A, P, g, t, line):
+    """Forget a line without writing it back."""
+    _occupy(A, g + SLICE_FREE + _hash(line) % P[L2_SLICES], (t + P[L2_REQUEST_CYCLES]) * TICKS, P[L2_SECTOR_TICKS])
+    way = _find(A, P, g, line)
+    if way >= 0:
+        A[g + TAG + way] = 0
+        A[g + USED + way] = 0
 
 
 @inline

@@ -64,7 +64,7 @@ from ..state import (
     Block,
     Request,
 )
-from .l2 import l2_atomic, l2_read, l2_write
+from .l2 import l2_atomic, l2_demote, l2_discard, l2_hint, l2_read, l2_write
 
 QUANTUM = 128
 """Cycles an SM runs between two memory steps."""
@@ -169,7 +169,7 @@ def _serve(A, P, g, gpu, s, at):
     line = A[at + 1] >> 4
     sectors = A[at + 1] & 15
     word = A[at + 2]
-    kind = word & 255
+    kind = word & 15
     index = word >> 8 & 0xFFFFFF
     if kind == Request.LOAD:
         when = l2_read(A, P, g, t, line, sectors)
@@ -184,6 +184,15 @@ def _serve(A, P, g, gpu, s, at):
         filled = A[s + L1_FILLED + A[at + 3]]
         when = l2_read(A, P, g, t, line, sectors) if filled >= BIG else max(filled, t + P[L1_CYCLES])
         _answer(A, g, s, index, when)
+    elif kind == Request.PREFETCH:
+        if sectors == 0:
+            l2_demote(A, P, g, t, line)
+        else:
+            when = l2_read(A, P, g, t, line, sectors)
+            if A[at + 3] >= 0:
+                l1_fill(A, s, A[at + 3], line, when)
+    elif kind == Request.DISCARD:
+        l2_discard(A, P, g, t, line)
     elif kind == Request.EGRESS:
         hub_egress(A, P, g, gpu, t, A[at + 3])
     elif kind == Request.FENCE:
@@ -192,6 +201,8 @@ def _serve(A, P, g, gpu, s, at):
         when = l2_atomic(A, P, g, t, line, word >> 32)
         if kind == Request.ATOM:
             _answer(A, g, s, index, when)
+    if word & 0xF0:
+        l2_hint(A, P, g, t, line, sectors, word >> 4 & 3, word >> 6 & 3)
 
 
 @inline

@@ -25,6 +25,7 @@ from ..state import (
     Request,
     Space,
 )
+from .cache_hints import l2_hints
 from .cluster import distributed_time
 from .lsu import coalesce, element_bytes, elements, lane_addresses, reserve_lsu
 from .memory_space import (
@@ -84,7 +85,8 @@ def _own_time(A, P, s, w, row, mask, nbytes, index, returns, t):
         line = A[s + SCRATCH + _LINES + 2 * i]
         call(P[FN_LINE_MASKS], result, scratch(A, s), nbytes, line, mask, 0, 0, 0)
         lanes = popcount(A[s + SCRATCH + _MASKS + 2]) * elements(A[row + R_SUB])
-        request(A, s, t + i, line, 15, Request.ATOM if returns else Request.RED, max(index, 0), lanes, -1)
+        kind = (Request.ATOM if returns else Request.RED) | l2_hints(A, s, w, row, mask, line)
+        request(A, s, t + i, line, 15, kind, max(index, 0), lanes, -1)
         if returns:
             A[s + LOAD_REMAIN + index] += 1
 

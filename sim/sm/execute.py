@@ -39,6 +39,7 @@ from .lsu import load, store
 from .mbarrier import mbarrier
 from .memory_space import fault
 from .operands import guard_mask, operand, registers
+from .prefetch import prefetch
 from .scoreboard import park, schedule, set_ready
 from .special import special_register
 from .store_async import store_async
@@ -48,7 +49,7 @@ MEMORY_KINDS = sum(
     1 << k
     for k in (
         *(Kind.LD, Kind.ST, Kind.ATOM, Kind.RED, Kind.CPASYNC, Kind.ROWSP_ST, Kind.DYMM_ST, Kind.DYMM_LDRED),
-        *(Kind.MM_LDRED, Kind.MM_ST, Kind.MM_RED),
+        *(Kind.MM_LDRED, Kind.MM_ST, Kind.MM_RED, Kind.PREFETCH),
     )
 )
 _CONTROL_KINDS = sum(1 << k for k in (Kind.EXIT, Kind.RET, Kind.CALL, Kind.BRX))
@@ -71,6 +72,8 @@ def _memory(A, P, g, gpu, s, w, row, kind, mask, t):
         return atomic(A, P, g, gpu, s, w, row, mask, kind == Kind.ATOM, t)
     if kind == Kind.CPASYNC:
         return async_copy.copy_async(A, P, g, gpu, s, w, row, mask, t)
+    if kind == Kind.PREFETCH:
+        return prefetch(A, P, g, gpu, s, w, row, mask, t)
     return hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t)
 
 

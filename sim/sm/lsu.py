@@ -48,6 +48,7 @@ from ..state import (
     Request,
     Space,
 )
+from .cache_hints import Priority, l1_prioritise, l1_priority, l2_hints
 from .cluster import distributed_time
 from .l1 import l1_lookup
 from .memory_space import (
@@ -149,20 +150,23 @@ def _load_own(A, P, s, w, row, mask, index, t):
     sub = A[row + R_SUB]
     n = coalesce(A, P, s, element_bytes(sub) * elements(sub), mask)
     reserve_lsu(A, s, t, n * P[MEM_INTERVAL])
-    strong = A[row + R_HEAD] >> 32 & FLAG_STRONG
+    priority = l1_priority(A, row)
+    strong = A[row + R_HEAD] >> 32 & FLAG_STRONG or priority == Priority.BYPASS
     when = t + P[L1_CYCLES]
     for i in range(n):
         line = A[s + SCRATCH + _LINES + 2 * i]
         sectors = A[s + SCRATCH + _LINES + 2 * i + 1]
         at = t + i
+        hints = l2_hints(A, s, w, row, mask, line)
         if strong:
-            request(A, s, at, line, sectors, Request.LOAD, index, 0, -1)
+            request(A, s, at, line, sectors, Request.LOAD | hints, index, 0, -1)
             A[s + LOAD_REMAIN + index] += 1
             continue
         found = l1_lookup(A, P, s, at, line, sectors)
         way = found >> 8
+        l1_prioritise(A, s, way, priority)
         if found & 255:
-            request(A, s, at, line, found & 255, Request.LOAD, index, 0, way)
+            request(A, s, at, line, found & 255, Request.LOAD | hints, index, 0, way)
             A[s + LOAD_REMAIN + index] += 1
         elif A[s + L1_FILLED + way] >= BIG:
             request(A, s, at, line, sectors, Request.MERGED, index, 0, way)
@@ -272,7 +276,7 @@ def store(A, P, g, gpu, s, w, row, mask, t):
                 fault(A, g, s, w, Fault.ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
                 return False
             if timed:
-                _store_own(A, P, s, nbytes, now, A[g + WATCHES], t)
+                _store_own(A, P, s, w, row, nbytes, now, A[g + WATCHES], t)
             _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_STORE])
         elif region == SHARED_REGION or region == LOCAL_REGION:
             bad = -1 if in_shared(A, s, w, region, nbytes) else enter_window(A, P, g, s, w, region, nbytes, now)
@@ -303,14 +307,15 @@ def _add_byte_mask(A, P, s, nbytes, line, mask, watched):
 
 
 @inline
-def _store_own(A, P, s, nbytes, mask, watched, t):
+def _store_own(A, P, s, w, row, nbytes, mask, watched, t):
     """Requests of a store to the own GPU's memory."""
     n = coalesce(A, P, s, nbytes, mask)
     busy = 0
     for i in range(n):
         sectors = A[s + SCRATCH + _LINES + 2 * i + 1]
         line = A[s + SCRATCH + _LINES + 2 * i]
-        request(A, s, t + busy, line, sectors, Request.STORE, 0, nbytes, popcount(mask))
+        kind = Request.STORE | l2_hints(A, s, w, row, mask, line)
+        request(A, s, t + busy, line, sectors, kind, 0, nbytes, popcount(mask))
         _add_byte_mask(A, P, s, nbytes, line, mask, watched)
         busy += popcount(sectors) * P[STORE_INTERVAL]
     reserve_lsu(A, s, t, max(n, busy))

@@ -90,6 +90,12 @@ def _line_holds(A, g, address, nbytes, more):
     return limit == 128 or (not more and (address & 127) + nbytes <= limit)
 
 
+@inline
+def holds(A, g, address):
+    """Whether a byte of this GPU's memory is allocated."""
+    return _line_holds(A, g, address, 1, False)
+
+
 @outline
 def bad_lane(A, g, s, nbytes, mask):
     """First active lane that touches memory that is not allocated, or -1."""

@@ -62,7 +62,7 @@ def operand_text(op: Op, operand: Operand, first: int) -> str:
     if operand.form == "sink":
         return "_"
     if operand.form in ("imm", "label", "targets"):
-        name = "line" if op.kind in (Kind.NOP, Kind.FENCE) and operand.name == "size" else operand.name
+        name = "line" if op.kind in (Kind.PREFETCH, Kind.FENCE) and operand.name == "size" else operand.name
         return {"label": "L", "targets": "T"}.get(operand.form) or IMMEDIATES[name]
     if operand.name in ("a", "b", "membermask") and op.kind == Kind.BAR:
         return "32" if operand.name == "b" else "1"

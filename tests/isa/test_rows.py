@@ -71,10 +71,12 @@ def test_names_lead_back_to_their_op(row: Instr):
         again = resolve(op.name)
         assert (again.name, again.instr.syntax, again.instr.form) == (op.name, row.syntax, row.form)
         mnemonic, *modifiers = op.text.split(".")
-        types = [m for m in modifiers if m in TYPES]
+        sharing = [p for p, q in itertools.permutations(row.parts, 2) if set(p.values) & set(q.values)]
+        shared = {m for part in sharing for m in part.values}
+        in_order = [m for m in modifiers if m in TYPES or m in shared]
         rng.shuffle(modifiers)
-        ordered = iter(types)
-        mixed = ".".join([mnemonic, *(next(ordered) if m in TYPES else m for m in modifiers)])
+        ordered = iter(in_order)
+        mixed = ".".join([mnemonic, *(next(ordered) if m in TYPES or m in shared else m for m in modifiers)])
         suffix = op.name[len(op.text) :]
         assert resolve(mixed + suffix).name == op.name
 

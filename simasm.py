@@ -133,20 +133,24 @@ def run(
     """Assemble a program and do what its ``.host`` block (the one called ``host``) says.
 
     ``trace``: a directory, or filters (``"gpu=0,cycles=1000:5000"``), or both with a comma; None records nothing.
-    ``output`` gets the lines the program prints. Raises what `assemble` and `Machine` do, ``HostError``,
+    ``output`` gets the lines the program and its kernels print. Raises what `assemble` and `Machine` do, ``HostError``,
     ``MachineFault``, ``Deadlock`` and ``LimitReached``; a trace is kept in every case.
     """
     image = assemble(source, defines) if isinstance(source, str | Path) else source
     program = _host_block(image, host)
     from sim.host import host_rows, run_host
+    from sim.runtime import Lines
 
-    directory, capture = _trace_target(trace, image)
-    machine = Machine(image, preset, settings, gpus, seed, threads, directory, functional, capture=capture)
+    (directory, capture), lines = _trace_target(trace, image), Lines(output)
+    machine = Machine(
+        image, preset, settings, gpus, seed, threads, directory, functional, capture=capture, output=lines.write
+    )
     try:
         done = run_host(machine, program, defines, progress=progress, output=output, max_cycles=max_cycles)
         if machine.tracer:
             machine.tracer.writer.table("host", host_rows(done.log))
     finally:
+        lines.end()
         recorded = machine.close_trace()
     stats = {**machine.stats(), "checks": done.checks, "host": host_rows(done.log), "trace": recorded}
     stats |= {"wall_s": machine.wall_s, "memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash()}

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 CONDITION_CODE = "%cc"
 """The predicate that stands for PTX's condition code."""
 _ENDS = (Kind.RET, Kind.EXIT, Kind.BRA, Kind.BRX)
-EXTENSIONS = ("rowsp", "dymultimem", "cais")
+EXTENSIONS = ("rowsp", "dymultimem", "cais", "runtime")
 
 
 _condition_code = lru_cache(maxsize=4096)(condition_code)

@@ -11,6 +11,7 @@ from assembler.host_check import check_host
 from assembler.problems import Problems
 from assembler.program import KIND, TYPE, VALUE, Body, Call, Physical, Place, Program, Variable
 from assembler.scope import Scope, VectorRegister
+from assembler.services import service_of
 from assembler.stack import place_variables
 from assembler.syntax import (
     Alias,
@@ -242,7 +243,7 @@ class ModuleChecker:
             call = body.calls[step]
             callee = self.program.bodies[call.callees[0]]
             self._check_call(call, callee, place)
-            if not callee.defined:
+            if not callee.defined and not service_of(callee):
                 self.problems.warning(
                     "no-body", f"`{callee.name}` has no body: calling it is an error at run time", place
                 )

@@ -27,6 +27,7 @@ from assembler.program import (
     Step,
     Variable,
 )
+from assembler.services import lower_services
 from assembler.source import Span
 from assembler.stack import DEFAULT_STACK_BYTES, lower_stack
 from isa.image import COLUMNS, Function, Image, Kernel, OperandKind, Param, RegisterName, Symbol
@@ -38,6 +39,7 @@ REG, MEM_REG, SYM, MEM_SYM = (int(getattr(OperandKind, k)) for k in ("REG", "MEM
 
 def lower(program: Program, files: Sequence[str], texts: Sequence[str]) -> Image:
     """The Image of a program that has no errors. The program is consumed: its bodies are rewritten."""
+    lower_services(program)
     graph = edges(program)
     lower_calls(program)
     layout = place_after_stack(program, graph)

@@ -18,7 +18,7 @@ class Kind(IntEnum):
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
      ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC,
-     PREFETCH) = range(40)  # fmt: skip
+     PREFETCH, SERVICE) = range(41)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((
@@ -26,7 +26,7 @@ LATENCY_CLASSES = frozenset((
     "fdiv32", "fdiv64", "fsqrt64", "sreg", "shfl", "vote", "redux", "match", "branch", "barrier", "lsu", "mma", "fence",
     "misc", "param",
 ))  # fmt: skip
-TARGETS = frozenset(("", "sm_90a", "rowsp", "dymultimem", "cais"))
+TARGETS = frozenset(("", "sm_90a", "rowsp", "dymultimem", "cais", "runtime"))
 ALIASES = {"shared::cta": "shared", "param::entry": "param", "param::func": "param"}
 """Modifiers that mean the same as another one and are read as that one."""
 

@@ -24,6 +24,7 @@ from . import (
     moves,
     multimem,
     packed,
+    runtime,
     sync,
     tensor,
     transcendental,
@@ -35,7 +36,7 @@ from .types import TYPES
 from .unmodelled import missing_feature
 
 CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, cache, async_copy, cluster,
-            control, sync, warp, tensor, multimem, hub)  # fmt: skip
+            control, sync, warp, tensor, multimem, hub, runtime)  # fmt: skip
 """Modules with rows, in the order of the reference."""
 ROWS: tuple[Instr, ...] = tuple(row for chapter in CHAPTERS for row in chapter.ROWS)
 MNEMONICS: dict[str, tuple[Instr, ...]] = {

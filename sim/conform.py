@@ -7,6 +7,7 @@ Specs run in worker processes, so one that brings its process down costs only it
 import json
 import multiprocessing
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
@@ -88,7 +89,8 @@ def _run(spec: Mapping[str, Any], folder: Path, assemble: Assemble, config: Conf
     """Why the spec fails, or nothing."""
     if spec.get("stack", 0) > LOCAL_LANE_BYTES:
         raise SpecError(f"{spec['stack']} bytes of stack per thread are more than the {LOCAL_LANE_BYTES} of the model")
-    machine = Machine(assemble(folder / spec["module"]), config, functional=functional)
+    printed: list[str] = []
+    machine = Machine(assemble(folder / spec["module"]), config, functional=functional, output=printed.append)
     buffers = _fill(spec, machine)
     failed = ""
     try:
@@ -101,7 +103,7 @@ def _run(spec: Mapping[str, Any], folder: Path, assemble: Assemble, config: Conf
         return "" if failed else "the launch did not fail, as it should"
     if failed:
         return failed
-    return "; ".join(_wrong(spec, folder, buffers))
+    return "; ".join(_wrong(spec, folder, buffers, "".join(printed)))
 
 
 def _fill(spec: Mapping[str, Any], machine: Machine) -> _Buffers:
@@ -182,7 +184,7 @@ def _tensor_map(value: Mapping[str, Any], buffers: _Buffers) -> bytes:
     raise SpecError("tensor maps are not modelled")
 
 
-def _wrong(spec: Mapping[str, Any], folder: Path, buffers: _Buffers) -> Iterator[str]:
+def _wrong(spec: Mapping[str, Any], folder: Path, buffers: _Buffers, printed: str) -> Iterator[str]:
     """What differs from the recorded outputs."""
     recorded = np.load(folder / f"{spec['name']}.npz")
     dtypes = {name: buffer["dtype"] for name, buffer in spec["buffers"].items()}
@@ -191,6 +193,12 @@ def _wrong(spec: Mapping[str, Any], folder: Path, buffers: _Buffers) -> Iterator
         name = rule["buf"]
         if difference := differences(rule, dtypes[name], buffers.read(name), recorded[name]):
             yield f"{name}: {difference}"
+    if spec.get("stdout"):
+        want = bytes(recorded["__stdout__"]).decode("utf-8", "replace").splitlines()
+        if lost := Counter(want) - Counter(line for line in printed.splitlines() if line):
+            yield f"{lost.total()} of {len(want)} lines were not printed, first {next(iter(lost))!r}"
+        elif more := Counter(line for line in printed.splitlines() if line) - Counter(want):
+            yield f"{more.total()} lines too many were printed, first {next(iter(more))!r}"
 
 
 # --- many specs

@@ -26,9 +26,10 @@ from .launches import Launches
 from .layout import HUB_BLOCK, L2_BLOCK, gpu_base
 from .load import Program, pack
 from .memory import Allocation, Bytes, GpuMemory
-from .params import LIBRARY, PARAMS, SMS
+from .params import FN_SERVICE, LIBRARY, PARAMS, SMS
 from .raw import BIG, Arena
 from .reports import deadlock, fault, polling
+from .runtime import Runtime, needed
 from .statistics import collect
 from .tracing import Tracer, trace_meta
 
@@ -52,6 +53,7 @@ class Machine:
     """A machine of ``gpus`` GPUs that holds one program. Addresses are simulated, sizes bytes, times SM cycles.
 
     ``trace``: directory for a trace, of what ``capture`` lets pass; ``ring``: record without keeping anything.
+    ``output`` gets the text that device code prints; default: standard output.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Machine:
         capture: Capture | None = None,
         program: str = "",
         ring: bool = False,
+        output: Callable[[str], object] | None = None,
         threads: int = 1,
         functional: bool = False,
     ) -> None:
@@ -85,6 +88,9 @@ class Machine:
         self._new_state(functional)
         self.launches = Launches(self)
         self._load_module()
+        self.runtime = Runtime(self, output) if needed(image) else None
+        if self.runtime:
+            self.P[FN_SERVICE] = self.runtime.address
         self.wall_s = 0.0
         self.tracer: Tracer | None = None
         if trace is not None or ring:
@@ -239,6 +245,8 @@ class Machine:
             stop = st.Stop(self.A[st.STOP])
             if self.tracer:
                 self.tracer.drain()
+            if self.runtime:
+                self._drain_runtime(self.runtime, stop)
             if progress:
                 progress(self._progress())
             if stop == st.Stop.DONE:
@@ -249,6 +257,12 @@ class Machine:
                 raise LimitReached(f"stopped at the limit of {limit} cycles", 6)
             if stop == st.Stop.DEADLOCK or polling(self, _POLL_CYCLES):
                 raise deadlock(self)
+
+    def _drain_runtime(self, runtime: Runtime, stop: st.Stop) -> None:
+        """Pass on what was printed, and what went wrong in the runtime."""
+        runtime.flush(self.now if stop in (st.Stop.SLICE, st.Stop.DRAIN) else BIG)
+        if runtime.error is not None:
+            raise runtime.error
 
     def _run_slice(self, windows: int, limit: int) -> None:
         """A slice of about a tenth of a second, on all host threads (functional mode: on one)."""

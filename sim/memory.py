@@ -71,6 +71,19 @@ class GpuMemory:
         self.allocations.append(Allocation(name, address, size))
         return address
 
+    def offset(self, address: int) -> int:
+        """Offset of one of this GPU's addresses."""
+        return address & OFFSET_MASK
+
+    def valid(self, offset: int) -> int:
+        """Bytes that are allocated from ``offset`` on, without a gap."""
+        line = offset // LINE
+        if line >= self.capacity // LINE:
+            return 0
+        short = np.flatnonzero(self.limits.array[line : self.top // LINE] < LINE)
+        last = line + int(short[0]) if short.size else self.top // LINE
+        return max(0, last * LINE + int(self.limits.array[last]) - offset)
+
     def view(self, address: int, size: int) -> Any:
         """The bytes at a simulated address, as a numpy view."""
         offset = address & OFFSET_MASK

@@ -28,6 +28,7 @@ from .packers_memory import (
     store_async,
     wait_group,
 )
+from .runtime import OPCODES
 from .sm.barrier import ARRIVE, RED_AND, RED_OR, RED_POPC, SYNC, WARP
 from .sm.cluster_barrier import ARRIVE as CLUSTER_ARRIVE
 from .sm.cluster_barrier import ARRIVE_RELEASE, WAIT
@@ -212,6 +213,12 @@ def _mma(row: "Row") -> None:
     row.sub = fmt | len(row.side) << 16
 
 
+def _service(row: "Row") -> None:
+    row.sub = OPCODES.index(row.op.text)
+    for i, operand in enumerate(row.operands):
+        row.refs[i] = row.ref(operand)
+
+
 def _nothing(row: "Row") -> None:
     """No operand matters to the core."""
 
@@ -251,5 +258,6 @@ PACKERS: dict[Kind, Callable[["Row"], None]] = {
     Kind.CLUSTER_BAR: _cluster_barrier,
     Kind.CTA_RANK: _cta_rank,
     Kind.ST_ASYNC: store_async,
+    Kind.SERVICE: _service,
     **{kind: _nothing for kind in (Kind.RET, Kind.EXIT, Kind.TRAP, Kind.BRKPT, Kind.NOP, Kind.CPASYNC_COMMIT)},
 }

@@ -131,6 +131,7 @@ FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_MMA, FN_LDMATRIX, FN_GATHE
         "coalesce",
     )
 )
+FN_SERVICE = _derived("runtime.service", "address of the device runtime, filled by the machine", lambda get: 0)
 # --- links and switches
 HOP = _row("nvlink.hop_ns", "GPU to switch or switch to GPU, one way")
 PLANES = _row(

@@ -32,6 +32,8 @@ _FAULTS = {
     st.Fault.MULTIMEM: "{what} needs a multicast address of its kind, and at most 32 targets; got {address:#x}",
     st.Fault.STACK: "calls are nested deeper than {address}",
     st.Fault.REGION: "lanes of one {what} address memory of different GPUs or spaces ({address:#x})",
+    st.Fault.ASSERT: "assertion failed",
+    st.Fault.FREE: "free of {address:#x}, which malloc did not give or which was freed before",
     st.Fault.BRANCH: "brx.idx: index {address} is not below {nbytes}",
 }
 _HUB_FAULTS = {

@@ -41,6 +41,7 @@ from .memory_space import fault
 from .operands import guard_mask, operand, registers
 from .prefetch import prefetch
 from .scoreboard import park, schedule, set_ready
+from .services import service
 from .special import special_register
 from .store_async import store_async
 from .tensor import tensor
@@ -209,6 +210,8 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
         async_copy.commit(A, s, w)
     elif kind == Kind.CPASYNC_WAIT:
         return async_copy.wait_group(A, s, w, max(0, A[s + COPY_GROUP + w] - A[row + R_IMM]), t)
+    elif kind == Kind.SERVICE:
+        return service(A, P, g, gpu, s, w, row, mask, t)
     elif kind == Kind.NANOSLEEP:
         return _sleep(A, P, s, w, row, mask, t)
     elif kind == Kind.TRAP or kind == Kind.BRKPT:

@@ -13,7 +13,7 @@ from isa.instr import Instr, Kind, Op, Operand
 from isa.table import ROWS, instances
 from isa.types import TYPES
 
-HEAD = ".version 9.0\n.target sm_90a, rowsp, dymultimem, cais\n.address_size 64\n"
+HEAD = ".version 9.0\n.target sm_90a, rowsp, dymultimem, cais, runtime\n.address_size 64\n"
 DATA = Path(__file__).with_name("data")
 DECLARATIONS = """.reg .pred %p<20>; .reg .b8 %c<20>; .reg .b16 %h<40>; .reg .b32 %r<99>; .reg .b64 %rd<99>;
 .shared .align 16 .b8 smem[256]; .local .align 16 .b8 lmem[256];

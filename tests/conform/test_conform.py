@@ -24,7 +24,6 @@ FAILING = {
     "int_simd_video": "video instructions",
     "ldmatrix_stmatrix": "stmatrix",
     "mma_bf16_tf32": "shapes of mma",
-    "rt_printf": "vprintf",
     "sreg_misc": "special registers of clusters",
     "tma_2d": "tensor maps",
     "triton_matmul_tf32": "shapes of mma",

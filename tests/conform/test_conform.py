@@ -16,7 +16,6 @@ SPECS = spec_names(HERE)
 REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
 FAILING = {
     "bf16_arith": "ptxas fuses bf16 multiplications and additions",
-    "cluster_dsmem": "clusters",
     "coop_grid_sync": "cooperative launches",
     "fn_alloca": "alloca",
     "fn_indirect": "indirect calls",
@@ -30,7 +29,7 @@ FAILING = {
     "wgmma_f16": "wgmma",
 }
 """Specs that do not pass, and why. One that passes fails the test: remove it here."""
-REFUSED = {"parse_async90": "bulk copies", "parse_modifier_order": "stmatrix", "parse_multimem": "red.async"}
+REFUSED = {"parse_async90": "bulk copies", "parse_modifier_order": "stmatrix"}
 
 
 @cache

@@ -7,9 +7,11 @@ from typing import Any
 from assembler.body import EXTENSIONS, BodyChecker
 from assembler.calls import signature
 from assembler.disassemble import PRAGMA
+from assembler.dynamic_stack import refuse_recursive
+from assembler.entries import FUNC
 from assembler.host_check import check_host
 from assembler.problems import Problems
-from assembler.program import KIND, TYPE, VALUE, Body, Call, Physical, Place, Program, Variable
+from assembler.program import KIND, ROLE, TYPE, VALUE, Body, Call, Physical, Place, Program, Variable
 from assembler.scope import Scope, VectorRegister
 from assembler.services import service_of
 from assembler.stack import place_variables
@@ -70,6 +72,7 @@ class ModuleChecker:
         for variable, var, scope in self.pending:
             self._initialise(variable, var, scope)
         self._finish_calls()
+        refuse_recursive(self.program, self.problems)
         if self.host is not None:
             check_host(self.host, self.program, self.problems)
         return self.program
@@ -239,6 +242,8 @@ class ModuleChecker:
                 self.problems.error("no-callee", "no function whose address is taken fits this call", place)
             else:
                 self._check_call(call, self.program.bodies[call.callees[0]], place)
+            pointer = body.steps[step].entries[0]
+            body.steps[step].entries += [(FUNC, *pointer[ROLE:VALUE], callee, 0) for callee in call.callees]
         for body, step, place in self.direct:
             call = body.calls[step]
             callee = self.program.bodies[call.callees[0]]

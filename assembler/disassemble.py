@@ -131,6 +131,10 @@ class _Text:
         if op.instr.mnemonic == "brx":
             yield f"    $T{pc}: .branchtargets {', '.join(labels)};"
             texts = [self._operand(groups[0][0], body), f"$T{pc}"]
+        elif op.instr.mnemonic == "call" and operands[0].kind == OperandKind.REG:
+            callees = ", ".join(image.functions[o.value].name for o in operands[1:])
+            yield f"    $T{pc}: .calltargets {callees};"
+            texts = [self._operand(operands[0], body), f"$T{pc}"]
         else:
             texts = self._texts(op, groups, body)
         yield f"    {prefix}{op.text}{' ' if texts else ''}{', '.join(texts)};"

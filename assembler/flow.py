@@ -93,3 +93,16 @@ def _pop_component(stack: list[int], on_stack: set[int], root: int) -> list[int]
         component.append(node)
         if node == root:
             return component
+
+
+def reached_bodies(graph: Sequence[Sequence[int]]) -> list[set[int]]:
+    """For each node, the nodes some path leads to, itself included."""
+    reached: list[set[int]] = [set() for _ in graph]
+    for component in cycles(graph):
+        together = set(component)
+        for node in component:
+            for successor in graph[node]:
+                together |= reached[successor]
+        for node in component:
+            reached[node] = together
+    return reached

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from assembler.alloc import Allocation, intervals, scan
-from assembler.flow import cycles
+from assembler.flow import cycles, reached_bodies
 from assembler.liveness import accesses, body_blocks, entry_set, exit_set
 from assembler.program import KIND, VALUE, Body, Program, Register
 from assembler.stack import place_variables
@@ -46,19 +46,6 @@ class Layout:
     claims: Claims = field(default_factory=dict)
 
 
-def reached_bodies(graph: Sequence[Sequence[int]]) -> list[set[int]]:
-    """For each node, the nodes some path leads to, itself included."""
-    reached: list[set[int]] = [set() for _ in graph]
-    for component in cycles(graph):
-        together = set(component)
-        for node in component:
-            for successor in graph[node]:
-                together |= reached[successor]
-        for node in component:
-            reached[node] = together
-    return reached
-
-
 def place(program: Program, graph: Sequence[Sequence[int]]) -> Layout:
     """Decide all places; registers get their `slot`, variables their `offset`."""
     layout = Layout([Extent() for _ in program.bodies], reached_bodies(graph))
@@ -73,6 +60,11 @@ def place(program: Program, graph: Sequence[Sequence[int]]) -> Layout:
     order.sort(key=lambda component: component[0] >= len(graph) or not program.bodies[component[0]].is_kernel)
     for component in order:
         _place_component(program, component, groups, callers, layout)
+    pointer = program.stack_pointer
+    if pointer is not None and pointer.slot < 0:  # there are only kernels
+        pointer.slot = max(extent.end_reg for extent in layout.extents)
+        for body in program.bodies:
+            layout.extents[body.number].end_reg = pointer.slot + 1
     _place_shared(program, layout)
     for space in ("global", "const"):
         place_variables([v for v in program.variables if v.space == space and not v.extern], 0)

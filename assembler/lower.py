@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from assembler.calls import edges, lower_calls
 from assembler.columns import entry_columns, span_columns
-from assembler.flow import cycles
-from assembler.layout import Layout, place, reached_bodies
+from assembler.dynamic_stack import allocates
+from assembler.flow import cycles, reached_bodies
+from assembler.layout import Layout, place
 from assembler.program import (
     KIND,
     OUTER,
@@ -52,8 +53,8 @@ def lower(program: Program, files: Sequence[str], texts: Sequence[str]) -> Image
 def place_after_stack(program: Program, graph: Sequence[Sequence[int]]) -> Layout:
     """Lower the stack, then decide all places and give the stack pointer its start."""
     reached = reached_bodies(graph)
-    recursive = {body.number for body in program.bodies if body.recursive}
-    lower_stack(program, [bool(r & recursive) for r in reached])
+    moving = {body.number for body in program.bodies if body.recursive or allocates(body)}
+    lower_stack(program, [bool(r & moving) for r in reached])
     layout = place(program, graph)
     for body in program.bodies:
         if body.stack_start is not None:

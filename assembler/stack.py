@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from assembler import moves
 from assembler.alloc import bit_numbers, liveness
+from assembler.dynamic_stack import lower_allocations
 from assembler.liveness import accesses, body_blocks, entry_set, exit_set
 from assembler.program import (
     KIND,
@@ -40,14 +41,15 @@ REG, SYM, MEM_SYM = int(OperandKind.REG), int(OperandKind.SYM), int(OperandKind.
 
 
 def lower_stack(program: Program, reaching: Sequence[bool]) -> None:
-    """Give recursive functions their frames; `reaching`: bodies that may come to a recursive function."""
-    if not any(body.recursive for body in program.bodies):
+    """Give recursive functions their frames; `reaching`: bodies that may come to one or to a body that allocates."""
+    if not any(reaching):
         return
     pointer = program.stack_pointer = Register("%sp", "b32", 32, -1)
     for body in program.bodies:
         if body.recursive:
             _Frame(program, body, pointer).save_across_calls(reaching)
     for body in program.bodies:
+        lower_allocations(body, pointer)
         _address_frames(program, body, pointer)
         if body.is_kernel and reaching[body.number]:
             start = moves.step(

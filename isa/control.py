@@ -27,6 +27,10 @@ ROWS = (
     Instr("setmaxnreg.action.sync.aligned.u32 n", {"action": ("inc", "dec")}, Kind.NOP, "misc",
           "change the registers of the warp; registers are allocated statically here", _PTX + "19.4",
           operand_types={"n": "u32"}, forms={"n": "imm"}),
+    Instr("alloca.type d, a{, b}", {"type": ("u32", "u64")}, Kind.STACK, "alu",
+          "d = address in local memory of a new bytes on the stack, aligned to b (8)", _PTX + "17.3", forms={"b": "imm"}),
+    Instr("stacksave.type d", {"type": ("u32", "u64")}, Kind.STACK, "alu", "d = the stack pointer", _PTX + "17.1"),
+    Instr("stackrestore.type a", {"type": ("u32", "u64")}, Kind.STACK, "alu", "the stack pointer = a", _PTX + "17.2"),
     Instr("griddepcontrol.action", {"action": ("launch_dependents", "wait")}, Kind.NOP, "misc",
           "order dependent grids; grids of a stream run one after another here", _PTX + "12.8"),
 )  # fmt: skip

@@ -13,12 +13,15 @@ from .types import TYPES, lane_type
 
 
 class Kind(IntEnum):
-    """How the machine executes an instruction: LANE by its lane function, the others by the unit of that name."""
+    """How the machine executes an instruction: LANE by its lane function, the others by the unit of that name.
+
+    STACK instructions are arithmetic on the stack pointer once they are assembled.
+    """
 
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
      ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC,
-     PREFETCH, SERVICE) = range(41)  # fmt: skip
+     PREFETCH, SERVICE, STACK) = range(42)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((

@@ -18,8 +18,6 @@ KNOWN_UNMODELLED: dict[str, str] = {
     "cp.reduce.async.bulk": "bulk reductions", "tensormap": "tensor maps", "prefetch.tensormap": "tensor maps",
     "st.bulk": "bulk initialisation of shared memory",
     "clusterlaunchcontrol": "clusters of later GPUs",
-    "alloca": "dynamic stack allocation", "stacksave": "dynamic stack allocation",
-                                    "stackrestore": "dynamic stack allocation",
     "fns": "find n-th set bit", "szext": "sign- or zero-extend from a bit", "bmsk": "bit masks",
     "vadd": "video instructions", "vsub": "video instructions", "vabsdiff": "video instructions",
     "vmin": "video instructions", "vmax": "video instructions", "vshl": "video instructions",

@@ -17,8 +17,15 @@ DYMULTIMEM_REGION = 512
 """First dynamic multicast object; bit 37 of the offset is the stage."""
 REGIONS = 1024
 MAX_GPUS = 64
+FUNCTION_BYTES = 16
+"""Bytes between the addresses of instructions that begin functions; no function is at address 0."""
 
 
 def gpu_address(gpu: int, offset: int = 0) -> int:
     """Address of byte ``offset`` of a GPU's memory. Region 0 is never valid, so that null faults."""
     return (gpu + 1 << REGION_BITS) + offset
+
+
+def function_address(entry: int) -> int:
+    """Address of the function that begins at instruction ``entry``, as a program sees it; 0 for one without a body."""
+    return FUNCTION_BYTES * (entry + 1)

@@ -16,7 +16,7 @@ from isa.table import resolve
 from isa.types import BY_CODE
 from traces.records import Stall
 
-from .addresses import OWN_REGION, REGION_BITS
+from .addresses import OWN_REGION, REGION_BITS, function_address
 from .packers import PACKERS, UnmodelledError
 from .state import FLAG_MORE_WAITS, ROW_WORDS, SINK, SLOTS
 
@@ -80,7 +80,7 @@ class Row:
         if operand.kind == OperandKind.MEM_SYM:
             return operand.offset
         if operand.kind == OperandKind.FUNC:
-            return self.program.image.functions[operand.value].entry
+            return function_address(self.program.image.functions[operand.value].entry)
         return operand.value
 
 
@@ -158,7 +158,7 @@ class Program:
 
     def _target(self, index: int, gpu: int) -> int:
         if index < 0:
-            return self.image.functions[-1 - index].entry
+            return function_address(self.image.functions[-1 - index].entry)
         if index in self.offsets:
             return (gpu + 1 << REGION_BITS) + self.offsets[index]
         return self.image.symbols[index].offset

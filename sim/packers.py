@@ -12,6 +12,7 @@ from isa.instr import Kind
 from isa.special import SPECIAL
 from isa.types import BY_CODE, TYPES, AtomOp, valtype
 
+from .addresses import function_address
 from .packers_memory import (
     UnmodelledError,
     atomic,
@@ -110,10 +111,20 @@ def _branch_indexed(row: "Row") -> None:
 
 
 def _call(row: "Row") -> None:
-    target = next((o for o in row.operands if o.kind == OperandKind.FUNC), None)
-    if target is None:
-        raise UnmodelledError("indirect calls are not modelled")
-    entry = row.program.image.functions[target.value].entry
+    functions = row.program.image.functions
+    target = row.operands[0]
+    if target.kind != OperandKind.FUNC:
+        row.refs[0] = row.ref(target)
+        row.side = [
+            function_address(functions[o.value].entry) for o in row.operands[1:] if functions[o.value].entry >= 0
+        ]
+        row.sub = len(row.side)
+        if not row.sub:
+            raise UnmodelledError(
+                "a call through a register with no function it may reach in this program is not modelled"
+            )
+        return
+    entry = functions[target.value].entry
     if entry < 0:
         name = row.program.image.functions[target.value].name
         raise UnmodelledError(f"`{name}` has no body in this program and is not modelled")

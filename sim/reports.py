@@ -34,6 +34,7 @@ _FAULTS = {
     st.Fault.REGION: "lanes of one {what} address memory of different GPUs or spaces ({address:#x})",
     st.Fault.ASSERT: "assertion failed",
     st.Fault.FREE: "free of {address:#x}, which malloc did not give or which was freed before",
+    st.Fault.CALL: "call of {address:#x}, where none of the functions begins that this call may reach",
     st.Fault.BRANCH: "brx.idx: index {address} is not below {nbytes}",
 }
 _HUB_FAULTS = {

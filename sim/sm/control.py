@@ -3,10 +3,11 @@
 from isa.instr import Kind
 from traces.records import Stall
 
+from ..addresses import FUNCTION_BYTES
 from ..far import far
 from ..jit import inline
 from ..params import BRANCH_CYCLES
-from ..raw import ctz, load_u32
+from ..raw import ctz, load_i64, load_u32
 from ..state import (
     ACTIVE,
     CALL_DEPTH,
@@ -84,8 +85,48 @@ def branch_indexed(A, P, g, s, w, row, mask, t):
 
 
 @inline
+def _is_callee(A, row, address):
+    """Whether a function that the call at ``row`` may reach begins at ``address``."""
+    table = A[SIDE] + A[row + R_SIDE]
+    for i in range(A[row + R_SUB]):
+        if A[table + i] == address:
+            return True
+    return False
+
+
+@inline
+def _call_indirect(A, P, g, s, w, row, mask, t):
+    """Lanes of ``mask``, whose depth counts the call already, go where the addresses in operand 0 say."""
+    addresses = operand(A, row, 0, registers(A, s, w))
+    left = mask
+    first = True
+    while left:
+        leader = ctz(left)
+        address = load_i64(addresses + 8 * leader)
+        if not _is_callee(A, row, address):
+            fault(A, g, s, w, Fault.CALL, leader, address, 0, t)
+            return park(A, s, w)
+        group = 0
+        for lane in range(32):
+            if left >> lane & 1 and load_i64(addresses + 8 * lane) == address:
+                group |= 1 << lane
+        left &= ~group
+        target = address // FUNCTION_BYTES - 1
+        if first:
+            A[s + PC + w] = target
+            A[s + ACTIVE + w] = group
+            first = False
+        else:
+            add_path(A, s, w, path_key(A[s + DEPTH + w], target), group)
+    return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
+
+
+@inline
 def call(A, P, g, s, w, row, mask, t):
-    """``call``: lanes of ``mask`` enter the function; their return addresses are kept per lane."""
+    """``call``: lanes of ``mask`` enter the function; their return addresses are kept per lane.
+
+    sub: length of the list of functions in the side table that a call through operand 0 may reach; 0 for a direct call.
+    """
     depth = A[s + DEPTH + w]
     if depth + 1 >= CALL_DEPTH:
         fault(A, g, s, w, Fault.STACK, ctz(mask), depth, 0, t)
@@ -97,8 +138,10 @@ def call(A, P, g, s, w, row, mask, t):
     rest = A[s + ACTIVE + w] & ~mask
     if rest:
         add_path(A, s, w, path_key(depth, back), rest)
-    A[s + ACTIVE + w] = mask
     A[s + DEPTH + w] = depth + 1
+    if A[row + R_SUB] > 0:
+        return _call_indirect(A, P, g, s, w, row, mask, t)
+    A[s + ACTIVE + w] = mask
     A[s + PC + w] = A[row + R_IMM]
     return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
 

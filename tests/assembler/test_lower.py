@@ -151,7 +151,7 @@ st.global.u32 [%rd1], %r2;"""
     assert first == second
     assert image.name(image.kernel("k").entry + 2) == "call"
     kinds = [o.kind for o in image.operands(image.kernel("k").entry + 2)]
-    assert kinds == [OperandKind.REG]
+    assert kinds == [OperandKind.REG, OperandKind.FUNC, OperandKind.FUNC]
     assert [s.relocs for s in image.symbols] == [[(0, -1), (8, -2)]]
 
 

@@ -155,3 +155,23 @@ DONE: st.param.b32 [r], %r4; ret;
     (function,) = image.functions
     assert function.frame_offset == -1 and function.frame_bytes == 16 and function.calls == [0]
     assert image.kernel("k").local_bytes == 1024
+
+
+def test_calls_through_registers_keep_the_functions_they_may_reach() -> None:
+    image = fixed_point(
+        HEAD
+        + """
+.func (.param .b32 r) one(.param .b32 n) { .reg .b32 %r; ld.param.b32 %r, [n]; st.param.b32 [r], %r; ret; }
+.func (.param .b32 r) two(.param .b32 n) { st.param.b32 [r], 5; ret; }
+.func none() { ret; }
+.global .u64 table[3] = {one, two, none};
+.visible .entry k(.param .u64 out)
+{
+    .reg .b32 %r; .reg .b64 %f, %o; ld.param.u64 %o, [out]; ld.global.u64 %f, [table+8];
+    { .param .b32 a; .param .b32 b; st.param.b32 [a], 7; P: .callprototype (.param .b32 _) _ (.param .b32 _);
+      call (b), %f, (a), P; ld.param.b32 %r, [b]; }
+    st.global.u32 [%o], %r; ret;
+}"""
+    )
+    (pc,) = [pc for pc in range(len(image)) if image.name(pc) == "call"]
+    assert [o.value for o in image.operands(pc)][1:] == [0, 1]

@@ -17,8 +17,6 @@ REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.j
 FAILING = {
     "bf16_arith": "ptxas fuses bf16 multiplications and additions",
     "coop_grid_sync": "cooperative launches",
-    "fn_alloca": "alloca",
-    "fn_indirect": "indirect calls",
     "fp_approx_special": "tanh.approx and cos.approx of a few values",
     "int_simd_video": "video instructions",
     "ldmatrix_stmatrix": "stmatrix",

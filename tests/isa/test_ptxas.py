@@ -16,7 +16,7 @@ from isa.table import ROWS, instances
 
 PTXAS = shutil.which("ptxas")
 EXTENSIONS = ("rowsp", "dymultimem", "cais", "runtime")
-IMMEDIATES = {"immLut": "150", "size": "16", "line": "128", "src_size": "8", "n": "64", "a": "1"}
+IMMEDIATES = {"immLut": "150", "size": "16", "line": "128", "src_size": "8", "n": "64", "a": "1", "b": "16"}
 PACKED = ("f16x2", "bf16x2", "u16x2", "s16x2", "tf32")
 HEAD = """.version 9.0
 .target sm_90a

@@ -221,6 +221,8 @@ class BodyChecker:
         form, write = specs[0].wanted.form, self.entries
         if form == "mem":
             write.address(operand, specs[0], found, entries)
+        elif form == "tensor":
+            write.tensor(operand, specs[0], found, entries)
         elif form == "vec":
             write.vector(operand, specs[0], found, entries)
         elif form == "label":

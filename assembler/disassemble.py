@@ -148,6 +148,8 @@ class _Text:
                 continue
             parts = [self._operand(entry, body) for entry in groups[number]]
             text = f"{{{', '.join(parts)}}}" if shape.form == "vec" else parts[0]
+            if shape.form == "tensor":
+                text = f"{parts[0][:-1]}, {{{', '.join(parts[1:])}}}]"
             if shape.negated == "must":
                 text = "!" + text
             if shape.paired:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from assembler.operands import Plan, Spec, constant_bits, fits
 from assembler.problems import Problems
 from assembler.program import READ, WRITE, Body, Entry, Register, Variable
@@ -221,6 +223,20 @@ class EntryWriter:
             else:
                 self._no_address(operand.base, thing)
 
+    def tensor(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
+        """`[tensor map, {coordinates}]`: the address, then the coordinates as further entries of the operand."""
+        assert isinstance(operand, Address)
+        coordinates = operand.extra[0] if len(operand.extra) == 1 else None
+        count = spec.wanted.count
+        if not isinstance(coordinates, Vector) or len(coordinates.items) != count:
+            message = f"`{found.op.text}` takes [tensor map, {{{count} coordinate{'s' * (count > 1)}}}]"
+            self.problems.error("bad-address", message, operand.span)
+            return
+        self.address(replace(operand, extra=()), spec, found, entries)
+        each = replace(spec, type=TYPES["s32"], code=TYPES["s32"].code)
+        for item in coordinates.items:
+            self.value(item, each, found, entries)
+
     def _address_register(
         self, name: Name, register: Register, offset: int, spec: Spec, found: Plan, entries: list[Entry]
     ) -> None:
@@ -237,9 +253,12 @@ class EntryWriter:
     def _address_variable(
         self, name: Name, variable: Variable, offset: int, spec: Spec, found: Plan, entries: list[Entry]
     ) -> None:
-        want = {"shared::cluster": "shared", "param::entry": "param", "param::func": "param"}.get(
-            spec.space, spec.space
-        )
+        want = {
+            "shared::cta": "shared",
+            "shared::cluster": "shared",
+            "param::entry": "param",
+            "param::func": "param",
+        }.get(spec.space, spec.space)
         have = "param" if variable.space == "entry" else variable.space
         if (want and want != have) or have == "reg":
             message = f"`{name.name}` is in .{have}, `{found.op.text}` accesses .{want}"

@@ -118,15 +118,18 @@ def plan(opcode: str, shapes: tuple[str, ...]) -> Plan:
 def _spaces(op: Op) -> dict[int, str]:
     """State space of each address by operand number; `.shared.global` are those of the first and second one."""
     spaces = [m for m in op.mods.values() if m in SPACES]
-    memory = [number for number, operand in enumerate(op.operands) if operand.form == "mem"]
+    if any(operand.form == "tensor" for operand in op.operands):  # the tensor itself is global, its map generic
+        spaces.remove("global")
+    memory = [n for n, operand in enumerate(op.operands) if operand.form == "mem" and operand.name != "m"]
+    barriers = {n: "shared::cluster" for n, operand in enumerate(op.operands) if operand.name == "m" and spaces}
     if not spaces or op.kind in (Kind.DYMM_ST, Kind.DYMM_LDRED):
         return {}
-    return {number: spaces[min(i, len(spaces) - 1)] for i, number in enumerate(memory)}
+    return {**{number: spaces[min(i, len(spaces) - 1)] for i, number in enumerate(memory)}, **barriers}
 
 
 def _spec(wanted: Wanted, group: int, wide: bool, space: str) -> Spec:
     kind = TYPES.get(wanted.type)
-    role = READ if wanted.form == "mem" else ROLES[wanted.role]
+    role = READ if wanted.form in ("mem", "tensor") else ROLES[wanted.role]
     return Spec(wanted, group, role, kind, kind.code if kind else 0, wide, space)
 
 
@@ -156,8 +159,8 @@ def _take(groups: list[list[tuple[int, Wanted]]], shapes: tuple[str, ...]) -> li
 
 def _written(group: list[tuple[int, Wanted]], text: str) -> bool:
     wanted = group[0][1]
-    if wanted.form == "mem" or text == "[]":
-        return wanted.form == "mem" and text == "[]"
+    if wanted.form in ("mem", "tensor") or text == "[]":
+        return wanted.form in ("mem", "tensor") and text == "[]"
     if wanted.form == "args" or text == "()":
         return wanted.form == "args" and text == "()"
     if wanted.form == "vec":

@@ -28,5 +28,8 @@ ROWS = (
     Instr("cp.async.wait_group n", {}, Kind.CPASYNC_WAIT, "misc",
           "wait until at most n groups of this thread are missing",
           _PTX + "3.3", operand_types={"n": "b32"}, forms={"n": "imm"}),
+    Instr("cp.async.mbarrier.arrive{.noinc}{.space}.b64 [a]", {"space": ("shared",)}, Kind.CPASYNC_ARRIVE, "lsu",
+          "arrive at the mbarrier a once this thread's earlier copies are complete; without .noinc it expects one more",
+          "PTX ISA 9.0, 9.7.13.15.16"),
     Instr("cp.async.wait_all", {}, Kind.CPASYNC_WAIT, "misc", "wait for all copies of this thread", _PTX + "3.3"),
 )  # fmt: skip

@@ -21,7 +21,7 @@ class Kind(IntEnum):
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
      ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC,
-     PREFETCH, SERVICE, STACK) = range(42)  # fmt: skip
+     PREFETCH, SERVICE, STACK, BULK, BULK_COMMIT, BULK_WAIT, TENSORMAP, CPASYNC_ARRIVE) = range(47)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((
@@ -74,7 +74,8 @@ class Operand:
     """One operand of an Op.
 
     `role`: "r", "w" or "rw"; `type`: PTX type of each element. `form`: "reg" (a register; when read also a constant,
-    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "sink" (`_`), "label",
+    symbol or special register), "vec" (`count` elements in braces), "mem", "imm" (a constant), "sink" (`_`), "tensor"
+    (`[map, {coordinates}]`, `count` of them), "label",
     "targets" (a list of labels), "func", "args", "proto". `negated`: "" plain, "may" the text may put `!` before it,
     "must" it does (the lane function then inverts it). `paired`: joined to the operand before it with `|`.
     """
@@ -157,8 +158,18 @@ class Instr:
         names = re.findall(r"\w+", item)
         base = re.sub(r"\d+$", "", names[0])
         negated = "may" if "{!}" in item else "must" if "!" in item else ""
-        vector = "{" in item and not negated
-        form = "mem" if "[" in item else "vec" if vector else "args" if "(" in item else "reg"
+        vector = ("{" in item and not negated) or ("[" in item and len(names) == 2)
+        form = (
+            "tensor"
+            if vector and "[" in item
+            else "mem"
+            if "[" in item
+            else "vec"
+            if vector
+            else "args"
+            if "(" in item
+            else "reg"
+        )
         role = "w" if base in self.writes and form != "mem" else "r"
         return Template(base, role, self.forms.get(base, form), len(names), "?" in item, negated, "|" in item)
 
@@ -258,9 +269,13 @@ class Op:
         slot = self.instr.vector.get(t.name)
         form, count = t.form, t.count
         if slot is not None and slot in self.mods:
-            form, count = "vec", int(self.mods[slot][1:])
+            form, count = "vec", int(self.mods[slot].strip("vxd")) - 2 * self.mods[slot].endswith("d")
+        elif form == "tensor":
+            count = int(self.mods["dim"][0])
         type_ = (
-            "" if form in ("label", "targets", "func", "args", "proto") else self.instr.operand_type(t.name, self.mods)
+            ""
+            if form in ("tensor", "label", "targets", "func", "args", "proto")
+            else self.instr.operand_type(t.name, self.mods)
         )
         optional = t.optional and t.name not in self.instr.needs
         return Operand(t.name, t.role, type_, form, count, optional, t.negated, t.paired)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from . import (
     arith,
     async_copy,
+    bulk,
     cache,
     carry,
     cluster,
@@ -35,8 +36,8 @@ from .special import SPECIAL, SpecialReg
 from .types import TYPES
 from .unmodelled import missing_feature
 
-CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, cache, async_copy, cluster,
-            control, sync, warp, tensor, multimem, hub, runtime)  # fmt: skip
+CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, cache, async_copy, bulk,
+            cluster, control, sync, warp, tensor, multimem, hub, runtime)  # fmt: skip
 """Modules with rows, in the order of the reference."""
 ROWS: tuple[Instr, ...] = tuple(row for chapter in CHAPTERS for row in chapter.ROWS)
 MNEMONICS: dict[str, tuple[Instr, ...]] = {
@@ -153,8 +154,8 @@ def _shapes_of(group: list[Operand]) -> tuple[str, ...]:
         return ("r", "r|r") if group[1].optional else ("r|r",)
     if o.form == "vec":
         return ("{1}", "r") if o.count == 1 else (f"{{{o.count}}}",)
-    if o.form in ("mem", "args"):
-        return ("[]",) if o.form == "mem" else ("()",)
+    if o.form in ("mem", "tensor", "args"):
+        return ("()",) if o.form == "args" else ("[]",)
     return {"": ("r",), "may": ("r", "!r"), "must": ("!r",)}[o.negated]
 
 

@@ -23,6 +23,7 @@ from .errors import MachineError
 from .machine import Machine
 from .specdata import DTYPES, differences, initial, scalar
 from .state import LOCAL_LANE_BYTES
+from .tensormap import TensorMap, TensorMapError
 
 FORMAT = 1
 """Version of specs; others are refused."""
@@ -181,7 +182,13 @@ def _item(dtype: str, value: Any, buffers: _Buffers) -> bytes:
 
 
 def _tensor_map(value: Mapping[str, Any], buffers: _Buffers) -> bytes:
-    raise SpecError("tensor maps are not modelled")
+    """A tensor map; only what the spec gives is not a default."""
+    fields = {k: v for k, v in value.items() if k not in ("buf", "offset")}
+    address = buffers.address(value["buf"]) + value.get("offset", 0)
+    try:
+        return TensorMap(address, **{"strides": (), **fields}).encode()
+    except (TensorMapError, TypeError) as error:
+        raise SpecError(f"tensor map of `{value['buf']}`: {error}") from None
 
 
 def _wrong(spec: Mapping[str, Any], folder: Path, buffers: _Buffers, printed: str) -> Iterator[str]:

@@ -26,3 +26,7 @@ class Deadlock(MachineError):
 
 class LimitReached(MachineError):
     """``--max-cycles`` was reached."""
+
+
+class UnmodelledError(Exception):
+    """The program uses something that the machine does not model; the message names it."""

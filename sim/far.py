@@ -19,7 +19,8 @@ NAMES = (
     *("load", "store", "atomic", "copy_async", "hub_instruction", "tensor", "mbarrier", "barrier_instruction"),
     *("warp_instruction", "special_register", "control_instruction", "run_sm", "start_cta", "end_warp", "dispatch"),
     *("memory_step", "hub_egress", "hub_enter", "hub_advance", "hub_ingress", "hub_end", "gather", "release", "record"),
-    *("cluster_left", "cluster_instruction", "store_async", "deliver", "prefetch"),
+    *("cluster_left", "cluster_instruction", "store_async", "deliver", "prefetch", "bulk", "bulk_wait"),
+    *("tensormap", "copy_arrive", "tma_requests", "tma_answer"),
 )
 _FIRST = len(PARAMS)
 PARAMS.extend(Param(f"code.{name}", "address of compiled code", lambda get: 0) for name in NAMES)

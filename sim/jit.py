@@ -10,7 +10,20 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
-_NAMES = ["addresses", "core", "dispatch", "far", "functional", "jit", "layout", "params", "pipeline", "raw", "state"]
+_NAMES = [
+    "addresses",
+    "core",
+    "dispatch",
+    "far",
+    "functional",
+    "jit",
+    "layout",
+    "params",
+    "pipeline",
+    "raw",
+    "state",
+    "tensormap_layout",
+]
 _COMPILED = (
     *("sim/sm/*.py", "sim/mem/*.py", "sim/hub/*.py", "sim/net/*.py"),
     *(f"sim/{name}.py" for name in _NAMES),

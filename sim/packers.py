@@ -13,9 +13,11 @@ from isa.special import SPECIAL
 from isa.types import BY_CODE, TYPES, AtomOp, valtype
 
 from .addresses import function_address
+from .errors import UnmodelledError
+from .packers_bulk import bulk, bulk_wait, tensormap
 from .packers_memory import (
-    UnmodelledError,
     atomic,
+    copy_arrive,
     copy_async,
     dynamic_multimem,
     load,
@@ -270,5 +272,12 @@ PACKERS: dict[Kind, Callable[["Row"], None]] = {
     Kind.CTA_RANK: _cta_rank,
     Kind.ST_ASYNC: store_async,
     Kind.SERVICE: _service,
-    **{kind: _nothing for kind in (Kind.RET, Kind.EXIT, Kind.TRAP, Kind.BRKPT, Kind.NOP, Kind.CPASYNC_COMMIT)},
+    Kind.BULK: bulk,
+    Kind.BULK_WAIT: bulk_wait,
+    Kind.TENSORMAP: tensormap,
+    Kind.CPASYNC_ARRIVE: copy_arrive,
+    **{
+        kind: _nothing
+        for kind in (Kind.RET, Kind.EXIT, Kind.TRAP, Kind.BRKPT, Kind.NOP, Kind.CPASYNC_COMMIT, Kind.BULK_COMMIT)
+    },
 }

@@ -9,9 +9,11 @@ from isa.image import Operand, OperandKind, Role
 from isa.instr import Kind
 from isa.types import BY_CODE, TYPES, AtomOp, valtype
 
+from .errors import UnmodelledError
 from .net.sums import ACC_F32
 from .sm.async_copy import WAIT_ALL
 from .sm.cache_hints import Hint, Priority
+from .sm.copy_arrive import NOINC
 from .sm.mbarrier import HAS_HINT, HAS_STATE, HAS_VALUE, PARITY_WAIT, RELEASE, MbarrierOp
 from .sm.prefetch import Level
 from .sm.store_async import REDUCTION
@@ -25,10 +27,6 @@ _SPACES = {"": Space.GENERIC, "global": Space.GLOBAL, "shared": Space.SHARED, "l
            "const": Space.CONST, "param": Space.PARAM}  # fmt: skip
 _STRONG = ("volatile", "relaxed", "acquire", "release", "acq_rel", "mmio", "cv")
 _OPERATIONS = {op.name.lower(): op for op in AtomOp}
-
-
-class UnmodelledError(Exception):
-    """The program uses something that the machine does not model; the message names it."""
 
 
 def _address(row: "Row", operand: Operand) -> None:
@@ -200,6 +198,11 @@ def copy_async(row: "Row") -> None:
     if extra:
         row.refs[1] = row.ref(extra[0][0])
         row.sub |= 1 << 42
+
+
+def copy_arrive(row: "Row") -> None:
+    _address(row, row.operands[0])
+    row.sub |= ("noinc" in row.op.text.split(".")) << NOINC
 
 
 def wait_group(row: "Row") -> None:

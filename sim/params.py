@@ -75,6 +75,14 @@ CTA_START_CYCLES = _row("sm.cta_start_cycles", "CTA assigned to an SM to the fir
 CTA_INTERVAL_TICKS = _row("gpu.cta_interval_ticks", "1/1024 cycles between two CTAs leaving the work distributor")
 MBARRIER_CYCLES = _row("sm.mbarrier_wait_cycles", "test_wait or try_wait of a complete phase to its predicate")
 MBARRIER_LIMIT = _row("sm.mbarrier_suspend_ns", "try_wait without a hint: longest suspension")
+# --- tensor memory accelerator
+TMA_START = _row("tma.start_cycles", "issue of a bulk copy to its first request")
+TMA_LINE_TICKS = _row("tma.line_interval_ticks", "1/1024 cycles between two 128-byte lines of a load")
+TMA_SECTOR_TICKS = _row("tma.store_sector_interval_ticks", "1/1024 cycles a 32-byte sector of a store takes")
+TMA_REDUCE_TICKS = _row("tma.reduce_sector_interval_ticks", "1/1024 cycles a 32-byte sector of a reduction takes")
+TMA_COPY_CYCLES = _row("tma.copy_interval_cycles", "two copies start at least so far apart")
+TMA_READ_CYCLES = _row("tma.store_read_cycles", "last sector of a store to its source being free")
+TMA_WRITTEN_CYCLES = _row("tma.store_written_cycles", "the source of a store being free to the store being complete")
 # --- clusters
 GPCS = _row("gpu.gpcs", "graphics processing clusters; the CTAs of a cluster run on the SMs of one")
 CLUSTER_BAR_CYCLES = _row("cluster.barrier_latency_cycles", "barrier.cluster: last arrival to release")

@@ -35,6 +35,9 @@ _FAULTS = {
     st.Fault.ASSERT: "assertion failed",
     st.Fault.FREE: "free of {address:#x}, which malloc did not give or which was freed before",
     st.Fault.CALL: "call of {address:#x}, where none of the functions begins that this call may reach",
+    st.Fault.PEER_COPY: "{what}: bulk copies reach the memory of their own GPU only, not {address:#x}",
+    st.Fault.RANKS: "{what}: the mask {address:#x} names CTAs that a cluster of {nbytes} does not have",
+    st.Fault.TENSOR_MAP: "{what}: there is no tensor map at {address:#x} that fits this instruction",
     st.Fault.BRANCH: "brx.idx: index {address} is not below {nbytes}",
 }
 _HUB_FAULTS = {
@@ -150,6 +153,8 @@ def _waiting_warp(machine: "Machine", gpu: int, s: int, w: int) -> str:
         reason = "waits at barrier.cluster: threads of its cluster have not arrived"
     elif what == st.Block.MBARRIER:
         reason = f"waits for a phase of {_mbarrier(machine, s, w)}"
+    elif what == st.Block.BULK:
+        reason = "waits for bulk groups"
     elif what == st.Block.COPY:
         reason = "waits for cp.async groups"
     elif A[s + st.POLL_COUNT + w] > 0:

@@ -35,14 +35,14 @@ GROUPS = 4096
 class Block(IntEnum):
     """Why a warp cannot go on although its operands may be ready."""
 
-    NONE, BARRIER, FENCE, THROTTLE, COPY, DRAIN, REPLY, CLUSTER, MBARRIER = range(9)
+    NONE, BARRIER, FENCE, THROTTLE, COPY, DRAIN, REPLY, CLUSTER, MBARRIER, BULK = range(10)
 
 
 class Fault(IntEnum):
     """What a simulated program did wrong."""
 
     (NONE, ADDRESS, SHARED_ADDRESS, MISALIGNED, TRAP, BARRIER, DIVERGENT, LOCAL_ADDRESS, MULTIMEM, STACK, REGION,
-     PARAM_ADDRESS, BRANCH, ASSERT, FREE, CALL) = range(16)  # fmt: skip
+     PARAM_ADDRESS, BRANCH, ASSERT, FREE, CALL, PEER_COPY, RANKS, TENSOR_MAP) = range(19)  # fmt: skip
 
 
 class Space(IntEnum):
@@ -54,7 +54,8 @@ class Space(IntEnum):
 class Request(IntEnum):
     """What an SM asks of the memory step."""
 
-    LOAD, MERGED, STORE, ATOM, RED, EGRESS, FENCE, COPY, PREFETCH, DISCARD = range(10)
+    (LOAD, MERGED, STORE, ATOM, RED, EGRESS, FENCE, COPY, PREFETCH, DISCARD, TMA_LOAD, TMA_STORE,
+     TMA_REDUCE) = range(13)  # fmt: skip
 
 
 class Stop(IntEnum):
@@ -222,6 +223,10 @@ LOAD_FREED = _s.field()
 LOAD_FRESH = _s.field()
 LOADS_USED = _s.field()
 REQUEST_COUNT = _s.field()
+COPY_ARRIVING = _s.field()
+"""Arrivals at mbarriers that wait for cp.async."""
+TMA_BUSY = _s.field()
+"""Copies of the tensor memory accelerator that have requests to send."""
 PACKET_COUNT = _s.field()
 PACKETS_SENT = _s.field()
 """Packets handed to the hub; the hub counts those that left it."""
@@ -260,6 +265,12 @@ MAILS = 4096
 MAIL_WORDS = 4
 MAIL = _c.field(MAILS * MAIL_WORDS)
 """Timed effects, the earliest last: time, kind, what it is for, by how much."""
+COPY_ARRIVALS = 2048
+COPY_ARRIVAL = _c.field(3 * COPY_ARRIVALS)
+"""Arrivals that wait for cp.async: warp, groups of it, mbarrier object."""
+TMA_WORDS = 24576
+TMA = _c.field(TMA_WORDS)
+"""The SM's tensor memory accelerator (sm/tma.py)."""
 COLD_WORDS = _c.field(0, align=64)
 
 # --- GPU block

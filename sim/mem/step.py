@@ -11,7 +11,17 @@ from ..hub import hub
 from ..hub.dam import ack_mask
 from ..jit import inline, outline
 from ..net.packet import ADDR, DATA, MASK_HI, MASK_LO, TAG
-from ..params import FENCE_SYS_CYCLES, FN_LOAD, HUB_REPLY, L1_CYCLES, MSHRS, REMOTE_CREDITS, SMS
+from ..params import (
+    FENCE_SYS_CYCLES,
+    FN_LOAD,
+    HUB_REPLY,
+    L1_CYCLES,
+    L2_ATOMIC_CYCLES,
+    L2_REQUEST_CYCLES,
+    MSHRS,
+    REMOTE_CREDITS,
+    SMS,
+)
 from ..raw import BIG, address_of, call
 from ..sm.async_copy import copy_done
 from ..sm.cta import free_warp
@@ -20,6 +30,7 @@ from ..sm.l1 import l1_fill
 from ..sm.operands import answered
 from ..sm.requests import free_load
 from ..sm.scoreboard import schedule, set_ready
+from ..sm.tma import hold_back, tma_answer, tma_requests
 from ..state import (
     BLOCK,
     BUCKET,
@@ -184,6 +195,8 @@ def _serve(A, P, g, gpu, s, at):
         filled = A[s + L1_FILLED + A[at + 3]]
         when = l2_read(A, P, g, t, line, sectors) if filled >= BIG else max(filled, t + P[L1_CYCLES])
         _answer(A, g, s, index, when)
+    elif kind >= Request.TMA_LOAD:
+        _serve_tma(A, P, g, s, kind, t, line, sectors, index)
     elif kind == Request.PREFETCH:
         if sectors == 0:
             l2_demote(A, P, g, t, line)
@@ -203,6 +216,19 @@ def _serve(A, P, g, gpu, s, at):
             _answer(A, g, s, index, when)
     if word & 0xF0:
         l2_hint(A, P, g, t, line, sectors, word >> 4 & 3, word >> 6 & 3)
+
+
+@inline
+def _serve_tma(A, P, g, s, kind, t, line, sectors, index):
+    """A request of the tensor memory accelerator. A store that L2 cannot take in time holds the engine back."""
+    if kind == Request.TMA_LOAD:
+        tma_answer(A, P, g, s, index, l2_read(A, P, g, t, line, sectors))
+        return
+    if kind == Request.TMA_STORE:
+        begun = l2_write(A, P, g, t, line, sectors) - P[L2_REQUEST_CYCLES]
+    else:
+        begun = l2_atomic(A, P, g, t, line, index) - P[L2_ATOMIC_CYCLES]
+    hold_back(A, s, begun)
 
 
 @inline
@@ -289,6 +315,7 @@ def _end_throttle(A, P, g, gpu, q):
 @far
 def memory_step(A, P, g, gpu, q):
     """Serve quantum ``[q, q + QUANTUM)`` of a GPU. Returns the earliest cycle at which anything here happens again."""
+    busy = tma_requests(A, P, gpu, q)
     total = _sort(A, P, g, gpu, q)
     for i in range(total):
         at = A[g + SORTED + i]
@@ -300,4 +327,4 @@ def memory_step(A, P, g, gpu, q):
     if A[g + FENCE_COUNT] > 0:
         _end_fences(A, P, g, q + QUANTUM)
     _end_throttle(A, P, g, gpu, q)
-    return hub.next_event(A, P, g)
+    return min(hub.next_event(A, P, g), q + QUANTUM) if busy else hub.next_event(A, P, g)

@@ -9,6 +9,9 @@ from ..params import FN_ADDRESSES, MEM_INTERVAL
 from ..raw import call, load_u8, load_u32, store_8
 from ..state import (
     BLOCK,
+    COLD,
+    COPY_ARRIVAL,
+    COPY_ARRIVING,
     COPY_DONE,
     COPY_GROUP,
     COPY_PENDING,
@@ -23,6 +26,8 @@ from ..state import (
     Request,
 )
 from .lsu import coalesce, lane_addresses, reserve_lsu
+from .mailbox import PHASE, post
+from .mbarrier_object import add
 from .memory_space import allocated, fault, is_own, lanes_in_region, memory_delta, region_of, window_base
 from .operands import operand, registers, scratch
 from .requests import free_load, new_load, request
@@ -89,7 +94,7 @@ def _copy_time(A, P, s, w, row, mask, size, t):
 
 
 @inline
-def _complete(A, s, w, target):
+def complete(A, s, w, target):
     """Whether no copy of a group below ``target`` is in flight."""
     first = max(target - 16, 0)
     for group in range(first, target):
@@ -107,7 +112,7 @@ def commit(A, s, w):
 @outline
 def wait_group(A, s, w, target, t):
     """Go on when all groups below ``target`` are complete. Returns the next issue cycle or BIG."""
-    if _complete(A, s, w, target):
+    if complete(A, s, w, target):
         return schedule(A, s, w, max(t + 1, A[s + COPY_DONE + w]), Stall.LONG_SCOREBOARD)
     A[s + BLOCK + w] = Block.COPY
     A[s + COPY_TARGET + w] = target
@@ -115,10 +120,29 @@ def wait_group(A, s, w, target, t):
 
 
 @outline
+def _arrive(A, s, w):
+    """Arrivals (copy_arrive.py) that waited for the copies of a warp that are complete now."""
+    list_ = A[s + COLD] + COPY_ARRIVAL
+    kept = 0
+    for i in range(A[s + COPY_ARRIVING]):
+        at = list_ + 3 * i
+        if A[at] == w and complete(A, s, w, A[at + 1]):
+            if not post(A, s, A[s + COPY_DONE + w], PHASE, A[at + 2], -1):
+                add(A, s, A[at + 2], -1, A[s + COPY_DONE + w])
+            continue
+        for k in range(3):
+            A[list_ + 3 * kept + k] = A[at + k]
+        kept += 1
+    A[s + COPY_ARRIVING] = kept
+
+
+@outline
 def copy_done(A, s, w, group, when):
     """A copy of ``group`` is complete at cycle ``when``."""
     A[s + COPY_PENDING + w * 16 + (group & 15)] -= 1
     A[s + COPY_DONE + w] = max(A[s + COPY_DONE + w], when)
-    if A[s + BLOCK + w] == Block.COPY and _complete(A, s, w, A[s + COPY_TARGET + w]):
+    if A[s + COPY_ARRIVING] > 0:
+        _arrive(A, s, w)
+    if A[s + BLOCK + w] == Block.COPY and complete(A, s, w, A[s + COPY_TARGET + w]):
         A[s + BLOCK + w] = Block.NONE
         schedule(A, s, w, A[s + COPY_DONE + w], Stall.LONG_SCOREBOARD)

@@ -83,6 +83,7 @@ from ..state import (
     Block,
 )
 from .barrier import warp_left
+from .bulk_groups import forget_groups
 from .scoreboard import schedule
 
 
@@ -157,6 +158,7 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
         A[s + field + w] = 0
     for i in range(16):
         A[s + COPY_PENDING + w * 16 + i] = 0
+    forget_groups(A, s, w)
     A[s + POLL_PC + w] = -1
     A[s + CTA_SLOT + w] = c
     A[s + WARP_IN_CTA + w] = index

@@ -30,8 +30,11 @@ from ..state import (
 )
 from . import async_copy, barrier, warp_ops
 from .atomics import atomic
+from .bulk import bulk
+from .bulk_groups import bulk_wait
 from .cluster_barrier import cluster_instruction
 from .control import branch, control_instruction
+from .copy_arrive import copy_arrive
 from .fences import Scope, fence
 from .hub_ops import hub_instruction
 from .l1 import l1_invalidate
@@ -45,6 +48,7 @@ from .services import service
 from .special import special_register
 from .store_async import store_async
 from .tensor import tensor
+from .tensormap import tensormap
 
 MEMORY_KINDS = sum(
     1 << k
@@ -206,6 +210,14 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
         return cluster_instruction(A, P, g, s, w, row, kind, mask, pc, t)
     if kind == Kind.ST_ASYNC:
         return store_async(A, P, g, s, w, row, mask, t)
+    if kind == Kind.BULK:
+        return bulk(A, P, g, gpu, s, w, row, mask, pc, t)
+    if kind == Kind.TENSORMAP:
+        return tensormap(A, P, g, gpu, s, w, row, mask, t)
+    if kind == Kind.CPASYNC_ARRIVE:
+        return copy_arrive(A, P, g, s, w, row, mask, t)
+    if kind == Kind.BULK_COMMIT or kind == Kind.BULK_WAIT:
+        return bulk_wait(A, P, s, w, row, kind, t)
     if kind == Kind.CPASYNC_COMMIT:
         async_copy.commit(A, s, w)
     elif kind == Kind.CPASYNC_WAIT:

@@ -90,7 +90,7 @@ def _apply(A, P, s, target, op, address, value, t):
 
 
 @inline
-def _object(A, g, s, w, row, lane, t):
+def object_of(A, g, s, w, row, lane, t):
     """``SM`` and host address of the object that a lane names, or (-1, 0) after a fault."""
     pointer = operand(A, row, 4, registers(A, s, w))
     address = load_i64(pointer + 8 * lane) if A[row + R_SUB] >> 40 & 1 else load_u32(pointer + 4 * lane)
@@ -164,7 +164,7 @@ def mbarrier(A, P, g, s, w, row, mask, pc, t):
     for lane in range(32):
         if mask >> lane & 1 == 0:
             continue
-        target, address = _object(A, g, s, w, row, lane, t)
+        target, address = object_of(A, g, s, w, row, lane, t)
         if target < 0:
             return park(A, s, w)
         value = _value(A, row, regs, op, lane)

@@ -117,6 +117,18 @@ def allocated(A, g, s, nbytes, mask, unit):
 
 
 @outline
+def allocated_range(A, g, address, nbytes):
+    """Whether all of ``nbytes`` from an address on is allocated."""
+    while nbytes > 0:
+        n = min(nbytes, 128 - (address & 127))
+        if not _line_holds(A, g, address, n, False):
+            return False
+        address += n
+        nbytes -= n
+    return True
+
+
+@outline
 def misaligned_lane(A, s, nbytes, mask):
     """First active lane whose address is not a multiple of the access size, or -1."""
     for lane in range(32):

@@ -47,6 +47,8 @@ def operand_text(op: Op, operand: Operand, numbers: "itertools.count[int]") -> s
         shared = op.kind in (Kind.LDMATRIX, Kind.MBARRIER) or (op.kind == Kind.CPASYNC and operand.name == "d")
         space = op.mods.get("space", "")
         return "[smem]" if shared or "shared" in space else MEMORY.get(space, "[%rd30+-8]")
+    if operand.form == "tensor":
+        return "[%rd30, {" + ", ".join(f"%r{i}" for i in range(operand.count)) + "}]"
     if operand.form == "sink":
         return "_"
     if operand.form in ("imm", "label", "targets"):

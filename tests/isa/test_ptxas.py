@@ -43,6 +43,12 @@ def register(type_: str, number: int) -> str:
 def memory(op: Op, operand: Operand) -> str:
     """An address fit for the op's state space."""
     space = op.mods.get("space", "")
+    if op.kind in (Kind.BULK, Kind.TENSORMAP):
+        words = [word for word in op.text.split(".") if word in ("global", "shared::cta", "shared::cluster")]
+        tensor = any(o.form == "tensor" for o in op.operands)
+        first = operand.name == "d" or len(words) == 1
+        word = words[0 if first else 1] if words and not tensor else "shared::cta" if tensor else ""
+        return "[smem]" if "shared" in word or operand.name == "m" else "[gmem]" if word else "[%rd30]"
     if op.kind == Kind.CPASYNC:
         return "[smem]" if operand.name == "d" else "[gmem]"
     if op.kind in (Kind.LDMATRIX, Kind.MBARRIER, Kind.ST_ASYNC):
@@ -59,10 +65,15 @@ def memory(op: Op, operand: Operand) -> str:
 def operand_text(op: Op, operand: Operand, first: int) -> str:
     if operand.form == "mem":
         return memory(op, operand)
+    if operand.form == "tensor":
+        return "[%rd30, {" + ", ".join(register("s32", first + i) for i in range(operand.count)) + "}]"
     if operand.form == "sink":
         return "_"
     if operand.form in ("imm", "label", "targets"):
-        name = "line" if op.kind in (Kind.PREFETCH, Kind.FENCE) and operand.name == "size" else operand.name
+        if op.kind == Kind.TENSORMAP and operand.name in ("n", "b"):
+            return "1"
+        sized = op.kind in (Kind.PREFETCH, Kind.NOP, Kind.FENCE, Kind.TENSORMAP)
+        name = "line" if sized and operand.name == "size" else operand.name
         return {"label": "L", "targets": "T"}.get(operand.form) or IMMEDIATES[name]
     if operand.name in ("a", "b", "membermask") and op.kind == Kind.BAR:
         return "32" if operand.name == "b" else "1"

@@ -148,7 +148,6 @@ def test_other_operands_are_refused(opcode: str, shapes: tuple[str, ...]):
     [
         ("ad.u32", "unknown", "unknown instruction `ad`", "add", ""),
         ("wgmma.fence.sync.aligned", "unmodelled", "known but not modelled", "", ""),
-        ("cp.async.bulk.commit_group", "unmodelled", "bulk copies", "", ""),
         ("ld.parm.u64", "modifier", "no modifier `.parm`", "param", "parm"),
         ("add.rx.f32", "modifier", "it takes", "", "rx"),
         ("add.rn.s32", "combination", "does not take `.rn`", "", "rn"),

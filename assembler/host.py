@@ -303,6 +303,23 @@ def _multicast(parser: HostParser) -> Fields:
     return _end(parser, {"name": name, "buffer": words.expression()})
 
 
+@statement("tensormap")
+def _tensormap(parser: HostParser) -> Fields:
+    """`tensormap t over x box(64, 8) steps(1, 1) swizzle 128 promotion 256 fill nan;`"""
+    words = parser.words
+    fields: Fields = {"name": words.declare()}
+    words.expect("over")
+    fields["buffer"] = words.expression()
+    for word in words.clauses(("box", "steps", "swizzle", "promotion", "fill")):
+        if word in ("box", "steps"):
+            words.expect("(")
+            fields[word] = words.list_of(")")
+        else:
+            fields[word] = words.name("`zeros` or `nan`") if word == "fill" else words.expression()
+    _needed(words, fields, ("box",))
+    return _end(parser, fields)
+
+
 @statement("dymulticast")
 def _dymulticast(parser: HostParser) -> Fields:
     """`dymulticast d bsize b ntoken n stage 2 experts e { bind i gpu g at x, y rows n; }`"""

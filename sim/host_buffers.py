@@ -10,8 +10,9 @@ import numpy as np
 
 from .fills import DTYPES, FILLS, Fill, FillError
 from .host_base import HostBase
-from .host_expr import Buffer, Instance, Table, kind_of, suggest
+from .host_expr import Buffer, Instance, Table, TensorMaps, kind_of, suggest
 from .reference import REFERENCES, Comparison, arguments_of, compare
+from .tensormap import TensorMap, TensorMapError
 
 
 class BufferStatements(HostBase):
@@ -40,6 +41,27 @@ class BufferStatements(HostBase):
             if shared is not None:
                 self.machine.write(buffer.address[gpu], shared)
         self.define(s["name"], buffer)
+
+    def _do_tensormap(self, s: Any) -> None:
+        e = self.expressions
+        buffer = e.buffer(s["buffer"], "what a tensor map is over")
+        size = buffer.dtype.itemsize
+        fields: dict[str, Any] = {
+            "dtype": buffer.type,
+            "dims": buffer.shape[::-1],
+            "strides": [size * math.prod(buffer.shape[i:]) for i in range(len(buffer.shape) - 1, 0, -1)],
+            "box": [e.integer(b, "a size of a box", 1) for b in s["box"]],
+            "element_strides": [e.integer(n, "a step of a box", 1) for n in s.get("steps") or []],
+            "fill": s.get("fill") or "zeros",
+        }
+        for word in ("swizzle", "promotion"):
+            if s.get(word) is not None and (nbytes := e.integer(s[word], f"bytes of {word}", 0)):
+                fields[word] = f"{nbytes}B"
+        try:
+            encoded = {gpu: TensorMap(address, **fields).encode() for gpu, address in buffer.address.items()}
+        except TensorMapError as error:
+            raise self.error(f"tensor map `{s['name']}` over `{buffer.name}`: {error}") from None
+        self.define(s["name"], TensorMaps(s["name"], buffer, encoded))
 
     def _filled(self, buffer: Buffer, call: Any, whose: int | str) -> Any:
         """The array of a fill; None for zeros, which memory is anyway."""

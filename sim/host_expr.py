@@ -70,6 +70,15 @@ class DynamicObject:
     stages: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class TensorMaps:
+    """A tensor map over a buffer: its 128 bytes on each GPU that has the buffer."""
+
+    name: str
+    buffer: Buffer
+    encoded: dict[int, bytes]
+
+
 @dataclass
 class Gate:
     """A gate of the DAM: its number on each GPU."""
@@ -81,7 +90,14 @@ class Gate:
 def kind_of(value: Any) -> str:
     """What a value is, for messages."""
     names = {Buffer: "a buffer", Instance: "a buffer", Table: "a table", DynamicObject: "a dynamic multicast object"}
-    names |= {Gate: "a gate", str: "a string", int: "an integer", float: "a number", bool: "a truth value"}
+    names |= {
+        TensorMaps: "a tensor map",
+        Gate: "a gate",
+        str: "a string",
+        int: "an integer",
+        float: "a number",
+        bool: "a truth value",
+    }
     return names.get(type(value), type(value).__name__)
 
 
@@ -176,6 +192,10 @@ class Expressions:
         if not isinstance(value, Buffer):
             raise self.error(f"{what} must be a buffer, not {self._describe(value)}")
         return value
+
+    def tensor_map(self, maps: TensorMaps) -> bytes:
+        """The tensor map over the instance of the buffer that a bare name means."""
+        return maps.encoded[self._own(maps.buffer).gpu]
 
     def _describe(self, value: Any) -> str:
         return f'{kind_of(value)} ("{value}")' if isinstance(value, str) else kind_of(value)

@@ -11,7 +11,7 @@ from isa.image import Kernel
 from isa.types import TYPES
 
 from .fills import DTYPES
-from .host_expr import Buffer, Expressions
+from .host_expr import Buffer, Expressions, TensorMaps
 
 _FLOATS = {"f16": "<e", "f32": "<f", "f64": "<d"}
 
@@ -37,6 +37,8 @@ def pack_parameters(kernel: Kernel, arguments: list[Any], expressions: Expressio
 def _encode(type_: str, argument: Any, what: str, expressions: Expressions) -> bytes:
     """One argument as bytes of the parameter's type."""
     value = expressions.value(argument)
+    if isinstance(value, TensorMaps):
+        return expressions.tensor_map(value)
     if isinstance(value, str):
         raise expressions.error(f"{what}: a string is no argument of a kernel")
     if not isinstance(value, int | float):

@@ -206,16 +206,18 @@ def _if(parser: HostParser) -> Fields:
 
 @statement("launch")
 def _launch(parser: HostParser) -> Fields:
-    """`launch k on all grid(x, y) block(128) cluster(2) shared n stream s gated g axis y (a, b);`"""
+    """`launch k on all grid(x, y) block(128) cluster(2) cooperative shared n stream s gated g axis y (a, b);`"""
     words = parser.words
     token = words.next
     fields: Fields = {"kernel": words.name("the name of a kernel"), "on": "all", "args": []}
-    for word in words.clauses(("on", "grid", "block", "cluster", "shared", "stream", "gated")):
+    for word in words.clauses(("on", "grid", "block", "cluster", "cooperative", "shared", "stream", "gated")):
         if word == "on":
             fields["on"] = _gpus(words)
         elif word in ("grid", "block", "cluster"):
             words.expect("(")
             fields[word] = words.list_of(")")
+        elif word == "cooperative":
+            fields["cooperative"] = True
         elif word == "gated":
             fields["gated"] = _gated(words)
         else:

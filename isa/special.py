@@ -52,6 +52,20 @@ _LIST = [
     ("%globaltimer_hi", "u32", "time in ns, high half", "clock"),
     ("%dynamic_smem_size", "u32", "dynamic shared memory of the launch, bytes", "grid"),
     ("%total_smem_size", "u32", "shared memory of the CTA, bytes", "grid"),
+    ("%aggr_smem_size", "u32", "shared memory of the CTA and what the system takes of it, bytes", "grid"),
+    *(
+        (f"%reserved_smem_offset_{what}", "b32", f"shared memory the system takes: {text}", "grid")
+        for what, text in (
+            ("begin", "its offset"),
+            ("end", "its end"),
+            ("cap", "its most bytes"),
+            ("0", "offset 0"),
+            ("1", "offset 1"),
+        )
+    ),
+    ("%current_graph_exec", "u64", "identifies the running graph; there are none", "grid"),
+    *((f"%pm{n}", "u32", f"performance monitor counter {n}; they count nothing", "clock") for n in range(8)),
+    *((f"%pm{n}_64", "u64", f"performance monitor counter {n}; they count nothing", "clock") for n in range(8)),
     ("%gpuid", "u32", "number of the GPU in the machine", "gpu"),
     ("%ngpus", "u32", "GPUs of the machine", "gpu"),
     *_axes("cluster_ctaid", "CTA index in the cluster", "cta"),

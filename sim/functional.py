@@ -82,7 +82,9 @@ def run_warp(A, P, g, gpu, s, w, now):
             pc = A[row + R_IMM]
         else:
             A[s + PC + w] = pc + 1
-            other(A, P, g, gpu, s, w, row, kind, mask, pc, now)
+            # clocks go on: with the passes, and with what the SM has executed
+            t = now + A[s + INSTRUCTIONS] + count if kind == Kind.SREG else now
+            other(A, P, g, gpu, s, w, row, kind, mask, pc, t)
             if A[s + BLOCK + w] != 0 or A[s + LIVE + w] == 0 or A[g + FAULT] != 0:
                 return count
             pc = A[s + PC + w]

@@ -144,6 +144,8 @@ class Host(BufferStatements, HubStatements):
             "params": pack_parameters(kernel, s.get("args") or [], e),
             "ready": round(ready_ns * self.config["sm.clock_ghz"]),
         }
+        if s.get("cooperative"):
+            options["cooperative"] = True
         if s.get("cluster") is not None:
             options["cluster"] = self._extent(s["cluster"], "cluster")
         if s.get("gated") is not None:

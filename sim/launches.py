@@ -46,6 +46,7 @@ class Launches:
     log: list[Launch] = field(default_factory=list)
     _last: dict[tuple[int, int], Launch] = field(default_factory=dict)
     _params: list[Bytes] = field(default_factory=list)
+    _workspaces: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._params = [Bytes(st.LAUNCHES * PARAM_BYTES) for _ in range(self.machine.gpus)]
@@ -66,11 +67,13 @@ class Launches:
         ending: int | None = None,
         closes: int | None = None,
         cluster: tuple[int, int, int] | None = None,
+        cooperative: bool = False,
     ) -> int:
         """Queue a launch.
 
         ``shared``: dynamic bytes; ``ready``: earliest cycle; ``gate``: DAM gate whose groups (index on ``axis``) release
         the thread blocks; ``cluster``: CTAs of a cluster by axis (default: the kernel's .reqnctapercluster);
+        ``cooperative``: all thread blocks must fit on the GPU at once, and may synchronise as a grid;
         ``ending``/``closes``: key announced to all GPUs / closed on this one when the launch is done.
         MachineError when the launch cannot run on this machine.
         """
@@ -80,15 +83,13 @@ class Launches:
         explicit = cluster or k.cluster
         clusters = explicit or (1, 1, 1)
         self._check_cluster(gpu, k, grid, clusters, gate)
+        self._check_cooperative(gpu, k, grid, block, shared, gate, cooperative)
         slot = self._slot(gpu)
         A, at = machine.A, gpu_base(gpu) + slot
         launch = Launch(len(self.log), gpu, kernel, grid, block, stream, slot, grid[0] * grid[1] * grid[2])
         previous = self._last.get((gpu, stream))
         after, ready = self._order(previous, max(ready, machine.now))
-        warps = -(-block[0] * block[1] * block[2] // 32)
-        static = dynamic_offset(k.shared_bytes) if shared else k.shared_bytes
-        memory = self._params[gpu]
-        memory.array[slot * PARAM_BYTES : slot * PARAM_BYTES + len(params)] = np.frombuffer(params, np.uint8)
+        warps, static = _extent(k, block, shared)
         values = {
             st.LAUNCH_AFTER: after, st.LAUNCH_READY: ready, st.LAUNCH_BEGIN: 0, st.LAUNCH_END: 0, st.LAUNCH_PC: k.entry,
             st.GRID_X: grid[0], st.GRID_Y: grid[1], st.GRID_Z: grid[2],
@@ -97,19 +98,36 @@ class Launches:
             st.CLUSTER_EXPLICIT: int(explicit is not None), st.LAUNCH_WARPS: warps,
             st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
             st.LAUNCH_REGISTERS: warp_registers(k.pressure),
-            st.LAUNCH_LOCAL: k.local_bytes, st.LAUNCH_PARAMS: memory.address + slot * PARAM_BYTES,
+            st.LAUNCH_LOCAL: k.local_bytes, st.LAUNCH_PARAMS: self._keep(gpu, slot, params),
             st.LAUNCH_PARAM_BYTES: len(params), st.LAUNCH_TOTAL: launch.ctas, st.LAUNCH_STARTED: 0, st.LAUNCH_DONE: 0,
             st.LAUNCH_GATE: 0 if gate is None else gate + 1, st.LAUNCH_AXIS: axis,
             st.LAUNCH_ENDING: 0 if ending is None else ending + 1, st.LAUNCH_CLOSES: 0 if closes is None else closes + 1,
+            st.LAUNCH_WORKSPACE: self._workspace(gpu, slot) if cooperative else 0,
             st.LAUNCH_ID: launch.id, st.LAUNCH_INSTRUCTIONS: 0, st.LAUNCH_GROUP_FIRST: 0, st.LAUNCH_STATE: QUEUED,
         }  # fmt: skip
         for word, value in values.items():
             A[at + word] = value
-        groups = gpu_base(gpu) + st.LAUNCH_GROUP + slot * st.GROUPS
-        A.words[groups : groups + st.GROUPS] = 0
+        A.words[(groups := gpu_base(gpu) + st.LAUNCH_GROUP + slot * st.GROUPS) : groups + st.GROUPS] = 0
         self.log.append(launch)
         self._last[gpu, stream] = launch
         return launch.id
+
+    def _keep(self, gpu: int, slot: int, params: bytes) -> int:
+        """Host address of the parameters, kept where the launch will find them."""
+        memory = self._params[gpu]
+        memory.array[slot * PARAM_BYTES : slot * PARAM_BYTES + len(params)] = np.frombuffer(params, np.uint8)
+        return memory.address + slot * PARAM_BYTES
+
+    def _workspace(self, gpu: int, slot: int) -> int:
+        """Memory in which the thread blocks of a grid count those that arrived at its barrier.
+
+        Its words as on an H100: size in bytes, the barrier's counter, 1, 0.
+        """
+        if (gpu, slot) not in self._workspaces:
+            self._workspaces[gpu, slot] = self.machine.alloc(gpu, 16, "grid workspace")
+        address = self._workspaces[gpu, slot]
+        self.machine.write(address, np.array([16, 0, 1, 0], np.uint32))
+        return address
 
     def _order(self, previous: Launch | None, ready: int) -> tuple[int, int]:
         """Slot + 1 of the launch to wait for (0: none) and the earliest cycle."""
@@ -137,8 +155,7 @@ class Launches:
     ) -> None:
         P = self.machine.P
         threads = block[0] * block[1] * block[2]
-        warps = -(-threads // 32)
-        static = dynamic_offset(k.shared_bytes) if shared else k.shared_bytes
+        warps, static = _extent(k, block, shared)
         limits = [
             (min(grid) >= 1 and min(block) >= 1, f"grid {grid} or block {block} is empty"),
             (threads <= 1024, f"{threads} threads per block are more than 1024"),
@@ -178,6 +195,24 @@ class Launches:
             if not ok:
                 raise MachineError(f"`{k.name}` cannot be launched on GPU {gpu}: {message}", 2)
 
+    def _check_cooperative(
+        self, gpu: int, k: Any, grid: Any, block: Any, shared: int, gate: int | None, cooperative: bool
+    ) -> None:
+        if not cooperative:
+            return
+        P = self.machine.P
+        warps, static = _extent(k, block, shared)
+        per_sm = min(
+            P[MAX_CTAS],
+            P[MAX_WARPS] // warps,
+            P[REGISTERS] // (warps * warp_registers(k.pressure)),
+            P[SMEM_BYTES] // max(1, static + shared + P[SMEM_RESERVED_BYTES]),
+        )
+        ctas, room = grid[0] * grid[1] * grid[2], per_sm * self.machine.sms
+        if ctas > room or gate is not None:
+            why = f"{ctas} thread blocks do not fit on the GPU at once, {room} do" if gate is None else "it is gated"
+            raise MachineError(f"`{k.name}` cannot be launched cooperatively on GPU {gpu}: {why}", 2)
+
     def settle(self) -> None:
         """Take over what is known about launches that are done."""
         A = self.machine.A
@@ -206,6 +241,11 @@ class Launches:
         for launch in self.log:
             done += launch.ctas if launch.done else A[gpu_base(launch.gpu) + launch.slot + st.LAUNCH_DONE]
         return done, total
+
+
+def _extent(k: Any, block: tuple[int, int, int], shared: int) -> tuple[int, int]:
+    """Warps of a thread block, and bytes of shared memory in front of the ``shared`` dynamic ones."""
+    return -(-block[0] * block[1] * block[2] // 32), dynamic_offset(k.shared_bytes) if shared else k.shared_bytes
 
 
 def warp_registers(registers: int) -> int:

@@ -43,6 +43,11 @@ if TYPE_CHECKING:
     from .load import Row
 
 _NAMES = {number.number: name for name, number in SPECIAL.items()}
+_CONSTANTS = {
+    **{f"RESERVED_SMEM_OFFSET_{name}": 0 for name in ("BEGIN", "0", "1")},
+    **{"RESERVED_SMEM_OFFSET_END": 288, "RESERVED_SMEM_OFFSET_CAP": 1024, "CURRENT_GRAPH_EXEC": 0},
+}
+"""Special registers that never change, as on an H100 outside of graphs."""
 _REDUX = {
     "add": AtomOp.ADD,
     "min": AtomOp.MIN,
@@ -98,7 +103,12 @@ def _mov(row: "Row") -> None:
         row.imm = row.program.offsets[source.value] + source.offset
     else:
         name = _NAMES[source.value][1:].upper().replace(".", "_")
-        what = Special.ENVREG if name.startswith("ENVREG") else Special[name]
+        if name in _CONSTANTS or name.startswith("PM"):
+            what, row.imm = Special.VALUE, _CONSTANTS.get(name, 0)
+        elif name.startswith("ENVREG"):
+            what, row.imm = Special.ENVREG, int(name.removeprefix("ENVREG"))
+        else:
+            what = Special[name]
     row.sub = what | (BY_CODE[row.operands[0].type].bits == 64) << 32
 
 

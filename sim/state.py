@@ -346,6 +346,8 @@ LAUNCH_ENDING = _g.field(LAUNCHES)
 """Key + 1 of the ending that all GPUs hear of when the launch is done; 0 none."""
 LAUNCH_CLOSES = _g.field(LAUNCHES)
 """Key + 1 of the ending that only this GPU hears of."""
+LAUNCH_WORKSPACE = _g.field(LAUNCHES)
+"""Address of the memory through which the grid of a cooperative launch synchronises; 0 for other launches."""
 LAUNCH_ID = _g.field(LAUNCHES)
 LAUNCH_INSTRUCTIONS = _g.field(LAUNCHES)
 CLUSTER_X = _g.field(LAUNCHES)

@@ -4,7 +4,7 @@ from enum import IntEnum
 
 from ..far import far
 from ..jit import inline, outline
-from ..params import CLOCK_KHZ, FN_FILL_LANE, FN_FILL_TID, FN_SPLAT32, FN_SPLAT64, SMS
+from ..params import CLOCK_KHZ, FN_FILL_LANE, FN_FILL_TID, FN_SPLAT32, FN_SPLAT64, SMEM_RESERVED_BYTES, SMS
 from ..raw import call, load_u32, store_32
 from ..state import (
     BLOCK_X,
@@ -26,6 +26,7 @@ from ..state import (
     GRID_Z,
     LAUNCH_ID,
     LAUNCH_STATIC,
+    LAUNCH_WORKSPACE,
     R_IMM,
     R_SUB,
     SM_INDEX,
@@ -42,10 +43,10 @@ class Special(IntEnum):
     (TID_X, TID_Y, TID_Z, LANEID, LANEMASK_EQ, LANEMASK_LE, LANEMASK_LT, LANEMASK_GE, LANEMASK_GT,
      NTID_X, NTID_Y, NTID_Z, CTAID_X, CTAID_Y, CTAID_Z, NCTAID_X, NCTAID_Y, NCTAID_Z,
      WARPID, NWARPID, SMID, NSMID, GRIDID, CLOCK, CLOCK_HI, CLOCK64, GLOBALTIMER, GLOBALTIMER_LO, GLOBALTIMER_HI,
-     DYNAMIC_SMEM_SIZE, TOTAL_SMEM_SIZE, GPUID, NGPUS, ENVREG, SYMBOL, VALUE,
+     DYNAMIC_SMEM_SIZE, TOTAL_SMEM_SIZE, AGGR_SMEM_SIZE, GPUID, NGPUS, ENVREG, SYMBOL, VALUE,
      CLUSTER_CTAID_X, CLUSTER_CTAID_Y, CLUSTER_CTAID_Z, CLUSTER_NCTAID_X, CLUSTER_NCTAID_Y, CLUSTER_NCTAID_Z,
      CLUSTERID_X, CLUSTERID_Y, CLUSTERID_Z, NCLUSTERID_X, NCLUSTERID_Y, NCLUSTERID_Z,
-     CLUSTER_CTARANK, CLUSTER_NCTARANK, IS_EXPLICIT_CLUSTER) = range(51)  # fmt: skip
+     CLUSTER_CTARANK, CLUSTER_NCTARANK, IS_EXPLICIT_CLUSTER) = range(52)  # fmt: skip
 
 
 @inline
@@ -93,6 +94,14 @@ def _cluster(A, g, s, c, what):
 
 
 @inline
+def _environment(workspace, number):
+    """``%envreg``: 1 and 2 are the halves of the address of a cooperative grid's workspace, the driver sets no other."""
+    if number == 1:
+        return workspace >> 32
+    return workspace & 0xFFFFFFFF if number == 2 else 0
+
+
+@inline
 def _machine(A, P, g, gpu, s, w, what, imm, t):
     """Everything that is the same for all lanes and is not geometry."""
     c = A[s + CTA_SLOT + w]
@@ -117,13 +126,15 @@ def _machine(A, P, g, gpu, s, w, what, imm, t):
     if what == Special.DYNAMIC_SMEM_SIZE:
         return A[s + CTA_SHARED + c] - A[g + LAUNCH_STATIC + A[s + CTA_LAUNCH + c]]
     if what == Special.TOTAL_SMEM_SIZE:
-        return A[s + CTA_SHARED + c]
+        return A[s + CTA_SHARED + c] + 127 & ~127
+    if what == Special.AGGR_SMEM_SIZE:
+        return A[s + CTA_SHARED + c] + P[SMEM_RESERVED_BYTES]
     if what == Special.SYMBOL:
         return gpu_address_of(gpu, imm)
     if what == Special.VALUE:
         return imm
     if what == Special.ENVREG:
-        return 0
+        return _environment(A[g + LAUNCH_WORKSPACE + A[s + CTA_LAUNCH + c]], imm)
     nanoseconds = t * 1000000 // P[CLOCK_KHZ]
     return nanoseconds >> 32 if what == Special.GLOBALTIMER_HI else nanoseconds
 

@@ -16,12 +16,10 @@ SPECS = spec_names(HERE)
 REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
 FAILING = {
     "bf16_arith": "ptxas fuses bf16 multiplications and additions",
-    "coop_grid_sync": "cooperative launches",
     "fp_approx_special": "tanh.approx and cos.approx of a few values",
     "int_simd_video": "video instructions",
     "ldmatrix_stmatrix": "stmatrix",
     "mma_bf16_tf32": "shapes of mma",
-    "sreg_misc": "special registers of clusters",
     "triton_matmul_tf32": "shapes of mma",
     "wgmma_f16": "wgmma",
 }

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from zipfile import BadZipFile
 
-from isa.image import Image, load, save
+from assembler.files import cache_root, write_atomically
+from isa.image import Image, load, to_bytes
 from isa.table import digest
 
 WORTH = 1000
@@ -23,7 +23,7 @@ MOST = 100
 
 def folder() -> Path:
     """Where Images are kept: SIMASM_CACHE, else ~/.cache/simasm."""
-    return Path(os.environ.get("SIMASM_CACHE") or Path.home() / ".cache" / "simasm") / "images"
+    return cache_root() / "images"
 
 
 @lru_cache(maxsize=1)
@@ -50,8 +50,11 @@ def key(text: str, path: str, include_dirs: Sequence[object], defines: Mapping[s
 
 def fetch(name: str) -> Image | None:
     """The kept Image of this name, if what it includes is as it was; a damaged one counts as none."""
+    path = folder() / f"{name}.npz"
+    if not path.exists():
+        return None
     try:
-        image = load(folder() / f"{name}.npz")
+        image = load(path)
         included = zip(image.files[1:], image.texts[1:], strict=True)
         fresh = all(Path(file).read_text(encoding="utf-8") == text for file, text in included)
     except (OSError, ValueError, KeyError, TypeError, BadZipFile):
@@ -64,11 +67,7 @@ def keep(name: str, image: Image) -> None:
     if len(image) < WORTH:
         return
     with suppress(OSError):
-        folder().mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=folder(), suffix=".part")
-        os.close(handle)
-        save(image, temporary)
-        os.replace(temporary, folder() / f"{name}.npz")
+        write_atomically(folder() / f"{name}.npz", to_bytes(image))
         kept = sorted(folder().glob("*.npz"), key=lambda path: path.stat().st_mtime)
         for path in kept[:-MOST]:
             path.unlink()

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from assembler.program import Entry
 from assembler.source import Span
 from isa.image import COLUMNS, SPANS
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 ENTRY_COLUMNS = ("o_kind", "o_role", "o_type", "o_group", "o_value", "o_offset")
+
+
+def head_columns(heads: Mapping[str, Sequence[int]]) -> dict[str, NDArray[Any]]:
+    """Columns of instructions: op, guard, first operand entry."""
+    import numpy as np
+
+    return {name: np.array(values, COLUMNS[name]) for name, values in heads.items()}
 
 
 def entry_columns(entries: Sequence[Entry]) -> dict[str, NDArray[Any]]:
     """Columns of operand entries."""
+    import numpy as np
+
     values = zip(*entries, strict=True) if entries else ((),) * len(ENTRY_COLUMNS)
     return {name: np.array(v, COLUMNS[name]) for name, v in zip(ENTRY_COLUMNS, values, strict=True)}
 
 
 def span_columns(spans: Sequence[Span]) -> dict[str, NDArray[Any]]:
     """File, line, column and end column of each instruction; of text on several lines, what is on the first."""
+    import numpy as np
+
     if spans and len(spans[0].source.marks) == 1:
         values = _of_plain_text(spans)
     else:
@@ -35,6 +47,8 @@ def span_columns(spans: Sequence[Span]) -> dict[str, NDArray[Any]]:
 
 def _of_plain_text(spans: Sequence[Span]) -> list[NDArray[np.int64]]:
     """The same for a text without macros, where offsets are those of the file."""
+    import numpy as np
+
     source = spans[0].source
     mark = source.marks[0]
     lines = np.array([*source.files[mark.file].line_starts, len(source.files[mark.file].text) + 1])

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
+import lark
 from lark import Lark, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 from lark.exceptions import VisitError
 
 from . import errors, scan
 from .diagnostics import Diagnostic
 from .expressions import Mistake
+from .files import cache_root, write_atomically
 from .source import Source, Span
 from .tree import Builder
 
@@ -32,8 +39,17 @@ _WORDS = (
 
 @cache
 def _parser() -> Lark:
+    """The parser, its tables from the cache if they are there: making them takes ten times as long as reading."""
     text = Path(__file__).with_name("ptx.lark").read_text()
-    return Lark(text, parser="lalr", start=list(_STARTS), propagate_positions=True, maybe_placeholders=False)
+    facts = repr((text, _STARTS, lark.__version__, sys.version_info[:3]))
+    kept = cache_root() / "grammar" / f"{hashlib.sha256(facts.encode()).hexdigest()[:32]}.pickle"
+    with suppress(OSError, EOFError, LookupError, ValueError, TypeError, AttributeError, UnpicklingError):
+        return Lark.load(io.BytesIO(kept.read_bytes()))
+    made = Lark(text, parser="lalr", start=list(_STARTS), propagate_positions=True, maybe_placeholders=False)
+    tables = io.BytesIO()
+    made.save(tables)
+    write_atomically(kept, tables.getvalue())
+    return made
 
 
 def parse_rule(source: Source, rule: str, start: int, end: int) -> Any:

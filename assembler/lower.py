@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from assembler.calls import edges, lower_calls
-from assembler.columns import entry_columns, span_columns
+from assembler.columns import entry_columns, head_columns, span_columns
 from assembler.dynamic_stack import allocates
 from assembler.flow import cycles, reached_bodies
 from assembler.layout import Layout, place
@@ -31,8 +28,11 @@ from assembler.program import (
 from assembler.services import lower_services
 from assembler.source import Span
 from assembler.stack import DEFAULT_STACK_BYTES, lower_stack
-from isa.image import COLUMNS, Function, Image, Kernel, OperandKind, Param, RegisterName, Symbol
+from isa.image import Function, Image, Kernel, OperandKind, Param, RegisterName, Symbol
 from isa.table import digest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LABEL, FUNC = int(OperandKind.LABEL), int(OperandKind.FUNC)
 REG, MEM_REG, SYM, MEM_SYM = (int(getattr(OperandKind, k)) for k in ("REG", "MEM_REG", "SYM", "MEM_SYM"))
@@ -180,7 +180,7 @@ class _Writer:
                 first.append(len(entries))
                 spans.append(step.place)
         heads = {"op": op, "guard": guard, "first": first}
-        columns = {name: np.array(values, COLUMNS[name]) for name, values in heads.items()}
+        columns = head_columns(heads)
         return {**columns, **span_columns(spans), **entry_columns(entries)}, list(numbers)
 
     def _resolver(self, body: Body, slots: Sequence[int], base: int) -> Callable[[Entry], Entry]:

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import prod
 
-import numpy as np
-
 from assembler.problems import Problems
 from assembler.program import Body, Variable
 from assembler.scope import Scope
@@ -148,6 +146,8 @@ def float_bits(number: Number, kind: Type) -> int | None:
     if number.kind == kind.name:
         return number.value
     if number.kind == "f64":
+        import numpy as np
+
         with np.errstate(over="ignore"):
             value = np.float32(struct.unpack("<d", struct.pack("<Q", number.value))[0])
         return int(value.view(np.uint32))

@@ -1,20 +1,23 @@
 """The Image: an assembled program as numpy columns, one row per instruction, plus kernels, symbols and spans.
 
 An Image is what the assembler hands to the machine. It is plain data: it can be compared, printed, and saved without
-pickle (`np.savez` for columns and bytes, JSON for the rest).
+pickle (`np.savez` for columns and bytes, JSON for the rest). NumPy is imported where it is used: messages about a wrong
+program come without it.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FORMAT = 1
 """Version of the saved form; `load` refuses others."""
@@ -129,20 +132,20 @@ class Symbol:
     opaque: bool = False
 
 
-COLUMNS: dict[str, type[np.generic]] = {
-    "op": np.uint16,
-    "guard": np.int16,
-    "first": np.int32,
-    "file": np.uint16,
-    "line": np.uint32,
-    "col": np.uint16,
-    "end": np.uint16,
-    "o_kind": np.uint8,
-    "o_role": np.uint8,
-    "o_type": np.uint8,
-    "o_group": np.uint8,
-    "o_value": np.int64,
-    "o_offset": np.int64,
+COLUMNS: dict[str, str] = {
+    "op": "uint16",
+    "guard": "int16",
+    "first": "int32",
+    "file": "uint16",
+    "line": "uint32",
+    "col": "uint16",
+    "end": "uint16",
+    "o_kind": "uint8",
+    "o_role": "uint8",
+    "o_type": "uint8",
+    "o_group": "uint8",
+    "o_value": "int64",
+    "o_offset": "int64",
 }
 """Name and element type of every column; `o_` columns have one row per operand entry."""
 
@@ -221,6 +224,8 @@ class Image:
 
     def same_code(self, other: Image) -> bool:
         """True if instructions, operands, kernels' layout and data agree; spans and register names may differ."""
+        import numpy as np
+
         columns = [c for c in COLUMNS if c not in SPANS]
         return (
             [self.name(i) for i in range(len(self))] == [other.name(i) for i in range(len(other))]
@@ -243,11 +248,20 @@ def empty_columns() -> dict[str, list[int]]:
 
 def pack(columns: dict[str, list[int]]) -> dict[str, NDArray[Any]]:
     """Columns as numpy arrays of their element types."""
+    import numpy as np
+
     return {name: np.array(columns[name], dtype=dtype) for name, dtype in COLUMNS.items()}
 
 
 def save(image: Image, path: str | Path) -> None:
     """Write `image` to `path` (an .npz archive)."""
+    Path(path).write_bytes(to_bytes(image))
+
+
+def to_bytes(image: Image) -> bytes:
+    """The .npz archive that `load` reads."""
+    import numpy as np
+
     inits = [symbol.init for symbol in image.symbols]
     meta = {
         "format": FORMAT,
@@ -256,9 +270,9 @@ def save(image: Image, path: str | Path) -> None:
         "files": image.files,
         "texts": image.texts,
         "ops": image.ops,
-        "kernels": [asdict(kernel) for kernel in image.kernels],
-        "functions": [asdict(function) for function in image.functions],
-        "symbols": [{**asdict(symbol), "init": None} for symbol in image.symbols],
+        "kernels": [vars(kernel) for kernel in image.kernels],
+        "functions": [vars(function) for function in image.functions],
+        "symbols": [{**vars(symbol), "init": None} for symbol in image.symbols],
         "init_sizes": [-1 if init is None else len(init) for init in inits],
         "strings": image.strings,
         "host": image.host,
@@ -266,12 +280,15 @@ def save(image: Image, path: str | Path) -> None:
     arrays = {PREFIX + name: getattr(image, name) for name in COLUMNS}
     arrays["init"] = np.frombuffer(b"".join(init or b"" for init in inits), np.uint8)
     arrays["meta"] = np.frombuffer(json.dumps(meta).encode(), np.uint8)
-    with Path(path).open("wb") as file:
-        np.savez(file, **arrays)
+    archive = io.BytesIO()
+    np.savez(archive, **arrays)
+    return archive.getvalue()
 
 
 def load(path: str | Path) -> Image:
     """Read an Image written by `save`; ValueError if the file is of another format."""
+    import numpy as np
+
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files}
     meta = json.loads(arrays.pop("meta").tobytes())

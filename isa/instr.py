@@ -21,13 +21,14 @@ class Kind(IntEnum):
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
      ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC,
-     PREFETCH, SERVICE, STACK, BULK, BULK_COMMIT, BULK_WAIT, TENSORMAP, CPASYNC_ARRIVE) = range(47)  # fmt: skip
+     PREFETCH, SERVICE, STACK, BULK, BULK_COMMIT, BULK_WAIT, TENSORMAP, CPASYNC_ARRIVE, STMATRIX,
+     MOVMATRIX) = range(49)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((
     "ffma", "fadd", "imad", "imad_hi", "alu", "half", "fp64", "mufu", "cvt", "cvt64", "popc", "idiv32", "idiv64",
     "fdiv32", "fdiv64", "fsqrt64", "sreg", "shfl", "vote", "redux", "match", "branch", "barrier", "lsu", "mma", "fence",
-    "misc", "param",
+    "misc", "param", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8", "movmatrix",
 ))  # fmt: skip
 TARGETS = frozenset(("", "sm_90a", "rowsp", "dymultimem", "cais", "runtime"))
 ALIASES = {"shared::cta": "shared", "param::entry": "param", "param::func": "param"}

@@ -9,37 +9,88 @@ from .instr import Instr, Kind
 _PTX = "PTX ISA 9.0, 9.7.14."
 
 
-def _halves_agree(mods: Mapping[str, str]) -> str | None:
+def _same_factors(mods: Mapping[str, str]) -> str | None:
     if mods["atype"] != mods["btype"]:
         return "a and b have the same type"
-    if mods["atype"] == "bf16" and mods["dtype"] == "f16":
-        return ".bf16 products are summed in .f32"
     return None if mods["dtype"] == mods["ctype"] else "d and c have the same type here"
 
 
-def _mma(shape: str, inputs: tuple[str, ...], sums: str, a: int, b: int) -> Instr:
-    """One shape: registers of a and b per lane; sums in f32 take four registers, in f16 two."""
-    count = 4 if sums == "f32" else 2
+def _mma(
+    shape: str,
+    inputs: tuple[str, ...],
+    sums: str,
+    n: tuple[int, int, int],
+    mixed: bool = False,
+    latency: str = "mma",
+    form: str = "",
+    extra: str = "",
+) -> Instr:
+    """One shape; ``n``: registers of a, of b and of c and d. ``mixed``: a and b may differ in type."""
     vectors = [
-        ", ".join(f"{name}{i}" for i in range(n)) for name, n in (("d", count), ("a", a), ("b", b), ("c", count))
+        ", ".join(f"{name}{i}" for i in range(k)) for name, k in zip("dabc", (n[2], n[0], n[1], n[2]), strict=True)
     ]
     operands = ", ".join(f"{{{v}}}" for v in vectors)
-    word = "f32" if sums == "f32" else "b32"
+    word = sums if sums in ("f32", "f64", "s32") else "b32"
+    factor = "f64" if sums == "f64" else "b32"
     slots = {"shape": (shape,), "dtype": (sums,), "atype": inputs, "btype": inputs, "ctype": (sums,)}
-    return Instr(f"mma.sync.aligned.shape.row.col.dtype.atype.btype.ctype {operands}", slots, Kind.MMA, "mma",
-                 "d = a * b + c for matrices spread over the warp", _PTX + "5",
-                 operand_types={"d": word, "a": "b32", "b": "b32", "c": word}, check=_halves_agree)  # fmt: skip
+    if form:
+        slots["bitop"] = ("xor", "and")
+    return Instr(
+        f"mma.sync.aligned.shape.row.col{extra}.dtype.atype.btype.ctype{form} {operands}",
+        slots,
+        Kind.MMA,
+        latency,
+        "d = a * b + c for matrices spread over the warp",
+        _PTX + "5",
+        operand_types={"d": word, "a": factor, "b": factor, "c": word},
+        check=None if mixed else _same_factors,
+    )
 
 
+_HALF, _FP8, _BYTE, _NIBBLE = ("f16", "bf16"), ("e4m3", "e5m2"), ("s8", "u8"), ("s4", "u4")
 _NUM = {"num": ("x1", "x2", "x4")}
 _SPACE = {"space": ("shared",)}
+MMA = (
+    _mma("m16n8k16", _HALF, "f32", (4, 2, 4)),
+    _mma("m16n8k16", ("f16",), "f16", (4, 2, 2)),
+    _mma("m16n8k8", _HALF, "f32", (2, 1, 4), latency="mma_half"),
+    _mma("m16n8k8", ("f16",), "f16", (2, 1, 2), latency="mma_half"),
+    _mma("m16n8k4", ("tf32",), "f32", (2, 1, 4), latency="mma_half"),
+    _mma("m16n8k8", ("tf32",), "f32", (4, 2, 4)),
+    _mma("m16n8k32", _FP8, "f32", (4, 2, 4), mixed=True, latency="mma_pair"),
+    _mma("m16n8k32", _FP8, "f16", (4, 2, 2), mixed=True, latency="mma_pair"),
+    _mma("m16n8k16", _FP8, "f32", (2, 1, 4), mixed=True),
+    _mma("m16n8k16", _FP8, "f16", (2, 1, 2), mixed=True),
+    _mma("m8n8k4", ("f64",), "f64", (1, 1, 2), latency="mma_f64"),
+    _mma("m16n8k4", ("f64",), "f64", (2, 1, 4), latency="mma_f64x2"),
+    _mma("m16n8k8", ("f64",), "f64", (4, 2, 4), latency="mma_f64x4"),
+    _mma("m16n8k16", ("f64",), "f64", (8, 4, 4), latency="mma_f64x8"),
+    *(
+        _mma(shape, types, "s32", n, mixed=True, latency=latency, extra="{.satfinite}")
+        for shape, types, n, latency in (
+            ("m8n8k16", _BYTE, (1, 1, 2), "mma_half"),
+            ("m16n8k16", _BYTE, (2, 1, 4), "mma_half"),
+            ("m16n8k32", _BYTE, (4, 2, 4), "mma"),
+            ("m8n8k32", _NIBBLE, (1, 1, 2), "mma_half"),
+            ("m16n8k32", _NIBBLE, (2, 1, 4), "mma"),
+            ("m16n8k64", _NIBBLE, (4, 2, 4), "mma_pair"),
+        )
+    ),
+    *(
+        _mma(shape, ("b1",), "s32", n, latency="mma", form=".bitop.popc")
+        for shape, n in (("m8n8k128", (1, 1, 2)), ("m16n8k128", (2, 1, 4)), ("m16n8k256", (4, 2, 4)))
+    ),
+)
 ROWS = (
-    _mma("m16n8k16", ("f16", "bf16"), "f32", 4, 2),
-    _mma("m16n8k16", ("f16",), "f16", 4, 2),
-    _mma("m16n8k8", ("f16", "bf16"), "f32", 2, 1),
-    _mma("m16n8k8", ("f16",), "f16", 2, 1),
+    *MMA,
     Instr("ldmatrix.sync.aligned.m8n8.num{.trans}{.space}.type d, [a]", {**_NUM, **_SPACE, "type": ("b16",)},
           Kind.LDMATRIX,
           "lsu", "d = 8x8 matrices of 16-bit elements, rows at the addresses of lanes 0-7, 8-15, …", _PTX + "5.15",
           operand_types={"d": "b32"}, vector={"d": "num"}),
+    Instr("stmatrix.sync.aligned.m8n8.num{.trans}{.space}.type [a], s", {**_NUM, **_SPACE, "type": ("b16",)},
+          Kind.STMATRIX,
+          "lsu", "8x8 matrices of 16-bit elements to the rows at the addresses of lanes 0-7, 8-15, …", _PTX + "5.16",
+          operand_types={"s": "b32"}, vector={"s": "num"}),
+    Instr("movmatrix.sync.aligned.m8n8.trans.b16 d, a", {}, Kind.MOVMATRIX, "movmatrix",
+          "d = an 8x8 matrix of 16-bit elements, transposed", _PTX + "5.17", operand_types={"d": "b32", "a": "b32"}),
 )  # fmt: skip

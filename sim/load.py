@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from isa.image import Image, Kernel, Operand, OperandKind, Role
-from isa.instr import Op
+from isa.instr import Kind, Op
 from isa.table import resolve
 from isa.types import BY_CODE
 from traces.records import Stall
@@ -24,11 +24,14 @@ CONSTANT = 1 << 31
 PIPES = {
     **{"ffma": 0, "fadd": 0, "half": 0, "alu": 1, "imad": 2, "imad_hi": 2, "fp64": 3, "idiv64": 3, "fdiv64": 3},
     **{"fsqrt64": 3, "mufu": 4, "cvt": 4, "cvt64": 4, "popc": 4, "idiv32": 4, "fdiv32": 4, "redux": 4, "match": 4},
-    **{"mma": 5, "branch": 6, "barrier": 6, "fence": 6, "misc": 6, "sreg": 6, "param": 6, "vote": 1},
+    **dict.fromkeys(("mma", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8"), 5),
+    **{"movmatrix": 16, "branch": 6, "barrier": 6, "fence": 6, "misc": 6, "sreg": 6, "param": 6, "vote": 1},
     **{"lsu": 16, "shfl": 16},
 }
 """Execution pipe of each latency class: below 16 every scheduler has one, from 16 on the SM has one."""
-_FIXED = frozenset(("ffma", "fadd", "half", "alu", "imad", "imad_hi", "fp64", "branch", "misc", "mma", "param"))
+_FIXED = frozenset(("ffma", "fadd", "half", "alu", "imad", "imad_hi", "fp64", "branch", "misc", "param", "mma",
+                    "mma_half", "mma_pair",
+                    "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8"))  # fmt: skip
 _WAITS = (5, 10, 11, 12)
 _DSTS = (6, 13)
 
@@ -187,7 +190,8 @@ def _set_scores(row: Row) -> None:
     """Registers the instruction waits for (read or written) and those it makes ready."""
     for operand in row.operands:
         scores = _score(operand, row.program.predicates)
-        row.waits += [x for x in scores if x not in row.waits]
+        if row.op.kind != Kind.MMA or operand.role == Role.READ:  # an mma takes sums of the one before it in order
+            row.waits += [x for x in scores if x not in row.waits]
         if operand.role != Role.READ:
             row.dsts += scores
 

@@ -14,6 +14,7 @@ from isa.types import BY_CODE, TYPES, AtomOp, valtype
 
 from .addresses import function_address
 from .errors import UnmodelledError
+from .ir.tensor import mma_format
 from .packers_bulk import bulk, bulk_wait, tensormap
 from .packers_memory import (
     atomic,
@@ -21,8 +22,8 @@ from .packers_memory import (
     copy_async,
     dynamic_multimem,
     load,
-    load_matrix,
     mbarrier,
+    move_matrix,
     multimem,
     prefetch,
     row_malloc,
@@ -230,16 +231,21 @@ def _fence(row: "Row") -> None:
 
 
 def _mma(row: "Row") -> None:
-    types = row.op.types
+    """Operands in the side table; what they are in the immediate (sim/ir/tensor.py)."""
     row.side = [row.ref(o) for o in row.operands]
-    fmt = (2 if types[0] == "f16" else 1 if "bf16" in types else 0) | (row.op.mods["shape"] == "m16n8k8") << 2
-    row.sub = fmt | len(row.side) << 16
+    row.sub = len(row.side) << 16
+    row.imm = mma_format(row.op.mods, {name: len(group) for name, group in row.named().items()})
 
 
 def _service(row: "Row") -> None:
     row.sub = OPCODES.index(row.op.text)
     for i, operand in enumerate(row.operands):
         row.refs[i] = row.ref(operand)
+
+
+def _registers(row: "Row") -> None:
+    row.side = [row.ref(o) for o in row.operands]
+    row.sub = len(row.side) << 16
 
 
 def _nothing(row: "Row") -> None:
@@ -266,7 +272,9 @@ PACKERS: dict[Kind, Callable[["Row"], None]] = {
     Kind.ELECT: _elect,
     Kind.FENCE: _fence,
     Kind.MMA: _mma,
-    Kind.LDMATRIX: load_matrix,
+    Kind.LDMATRIX: move_matrix,
+    Kind.STMATRIX: move_matrix,
+    Kind.MOVMATRIX: _registers,
     Kind.CPASYNC: copy_async,
     Kind.CPASYNC_WAIT: wait_group,
     Kind.MBARRIER: mbarrier,

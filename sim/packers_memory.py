@@ -171,7 +171,7 @@ def atomic(row: "Row") -> None:
         row.program.approximations.add("red.cais: in-switch merging is not modelled; timed as a plain reduction")
 
 
-def load_matrix(row: "Row") -> None:
+def move_matrix(row: "Row") -> None:
     memory, data = _split(row)
     registers = [o for g in data for o in g]
     row.side = [row.ref(o) for o in registers]

@@ -125,21 +125,22 @@ FN_ADDRESSES, FN_LOAD, FN_STORE, FN_ATOM, FN_ATOM_ONE, FN_REDUCE_BYTES, FN_SHFL,
     _library(name)
     for name in ("addresses", "load", "store", "atom", "atom_one", "reduce_bytes", "shfl", "match", "redux")
 )
-FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_MMA, FN_LDMATRIX, FN_GATHER_LINE, FN_LINE_MASKS, FN_COALESCE = (
+FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_GATHER_LINE, FN_LINE_MASKS, FN_COALESCE = (
     _library(name)
     for name in (
         "splat32",
         "splat64",
         "fill_tid",
         "fill_lane",
-        "mma",
-        "ldmatrix",
         "gather_line",
         "line_masks",
         "coalesce",
     )
 )
 FN_SERVICE = _derived("runtime.service", "address of the device runtime, filled by the machine", lambda get: 0)
+FN_MMA, FN_LDMATRIX, FN_STMATRIX, FN_MOVMATRIX = (
+    _library(name) for name in ("mma", "ldmatrix", "stmatrix", "movmatrix")
+)
 # --- links and switches
 HOP = _row("nvlink.hop_ns", "GPU to switch or switch to GPU, one way")
 PLANES = _row(

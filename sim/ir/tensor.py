@@ -1,16 +1,19 @@
-"""Library functions of the tensor cores: ``mma.sync.m16n8k16`` on fragments in registers, and ``ldmatrix``.
+"""Library functions of the tensor cores: ``mma.sync`` on fragments in registers, and the moves of 8 x 8 matrices.
 
-The matrices are multiplied in f32, one fused multiply-add for each k in ascending order, so a result does not depend on
-the CPU. Fragment layouts: PTX ISA 9.0, 9.7.14.5.8.
+Floating-point products are added in f32 (f64 for f64), one fused multiply-add for each k in ascending order, so a result
+does not depend on the CPU; integers are exact. Fragment layouts: PTX ISA 9.0, 9.7.14.5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from . import floats
+from llvmlite import ir
+
+from . import matrix
 from .build import (
     F32,
+    F64,
     I1,
     I16,
     I32,
@@ -18,68 +21,28 @@ from .build import (
     LANES,
     Builder,
     dispatch,
-    intrinsic,
     lane_of,
     load,
     load_slot,
     shuffle,
-    splat,
     store,
     undefined,
     vector,
     word,
 )
+from .matrix import BITS, Element, Product, counted
 
 _PAIRS = 2 * LANES
-"""16-bit elements of a register; a half of the accumulator: 8 rows of 8 columns."""
-_EVEN, _ODD = range(0, _PAIRS, 2), range(1, _PAIRS, 2)
-_INTERLEAVED = [i // 2 + i % 2 * LANES for i in range(_PAIRS)]
+"""16-bit elements of a register."""
 _TRANSPOSED = [i % 8 * 8 + i // 8 for i in range(_PAIRS)]
+_SCRATCH_ROWS = 64
+"""Most k of an instruction, counted in numbers."""
+F16_SUMS = 6
+"""In the place of a `Product`: f32 sums that begin and end as f16."""
 
 
 def _pick(b: Builder, x: Any, picks: Any) -> Any:
     return shuffle(b, x, undefined(x.type), picks)
-
-
-def _elements(b: Builder, address: Any, widen: Callable[..., Any], picks: Any = range(_PAIRS)) -> Any:
-    """A register of pairs, an 8 x 8 matrix row after row, as 64 f32 in the order ``picks``."""
-    return widen(b, _pick(b, b.bitcast(load_slot(b, address), vector(I16, _PAIRS)), picks))
-
-
-def _multiply(b: Builder, rows_of_a: Any, rows_of_b: Any, sums: list[Any], depth: int) -> list[Any]:
-    """Add 8 rows of A times B to 8 rows of sums. A is in memory as 8 x 8 matrices 512 bytes apart, B as ``depth`` rows.
-
-    A loop, so that elements of A are broadcast by loads and not by shuffles, which have one port on most CPUs.
-    """
-    before, loop, after = b.block, b.append_basic_block("k"), b.append_basic_block("done")
-    b.branch(loop)
-    b.position_at_end(loop)
-    k = b.phi(I64)
-    totals = [b.phi(vector(F32, 8)) for _ in sums]
-    row_of_b = load(b, lane_of(b, rows_of_b, k, 32), vector(F32, 8), 32)
-    half = b.shl(b.and_(k, word(8)), word(6))
-    column = b.add(rows_of_a, b.add(half, b.shl(b.and_(k, word(7)), word(2))))
-    added = []
-    for row, total in enumerate(totals):
-        element = splat(b, load(b, b.add(column, word(32 * row)), F32, 4), 8)
-        added.append(intrinsic(b, "fma", total.type, [element, row_of_b, total], total.type))
-    next_k = b.add(k, word(1))
-    for phi, first, again in zip([k, *totals], [word(0), *sums], [next_k, *added], strict=True):
-        phi.add_incoming(first, before)
-        phi.add_incoming(again, loop)
-    b.cbranch(b.icmp_unsigned("<", next_k, word(depth)), loop, after)
-    b.position_at_end(after)
-    return added
-
-
-def _load_sums(b: Builder, pointers: list[Any], is_single: bool) -> list[Any]:
-    """Rows of the accumulator."""
-    if is_single:
-        parts = [load_slot(b, p, F32) for p in pointers]
-        halves = [shuffle(b, parts[i], parts[i + 1], _INTERLEAVED) for i in (0, 2)]
-    else:
-        halves = [_elements(b, p, floats.half_to_single) for p in pointers]
-    return [_pick(b, half, range(at, at + 8)) for half in halves for at in range(0, _PAIRS, 8)]
 
 
 def _join(b: Builder, rows: list[Any]) -> Any:
@@ -90,42 +53,78 @@ def _join(b: Builder, rows: list[Any]) -> Any:
     return rows[0]
 
 
-def _store_sums(b: Builder, rows: list[Any], pointers: list[Any], is_single: bool) -> None:
-    halves = [_join(b, rows[:8]), _join(b, rows[8:])]
-    if is_single:
-        values = [_pick(b, half, picks) for half in halves for picks in (_EVEN, _ODD)]
-    else:
-        values = [b.bitcast(floats.single_to_half(b, half), vector(I32)) for half in halves]
-    for value, p in zip(values, pointers, strict=True):
-        store(b, value, p, 64)
+def _field(b: Builder, fmt: Any, at: int, width: int) -> Any:
+    """Bits of a format word, as i64."""
+    return b.and_(b.lshr(fmt, word(at)), word((1 << width) - 1))
+
+
+def _unpack_factor(b: Builder, registers: Any, kind: Any, count: Any, halves: Any, at: Any, places: int) -> None:
+    """The registers of a factor to rows of ``places`` numbers. ``halves``: odd registers hold rows 8 to 15."""
+
+    def case(element: Element) -> None:
+        size = places * max(4, BITS[element] // 8)
+        columns = max(1, 32 // BITS[element])
+        function = matrix.unpack(b, element)
+        with counted(b, count) as i:
+            half = b.and_(i, halves)
+            block = b.mul(b.lshr(i, halves), word(4 * columns * size))
+            to = b.add(b.add(at, block), b.mul(half, word(size // 2)))
+            b.call(function, [load(b, lane_of(b, registers, i, 8), I64, 8), to, word(columns * size), word(size)])
+
+    dispatch(b, b.trunc(kind, I32), {int(element): partial(case, element) for element in Element})
+
+
+def _sums(b: Builder, registers: Any, sums: Any, count: Any, product: Any, is_load: bool) -> None:
+    """The accumulator's registers to columns of 16 sums (``is_load``), or back."""
+
+    def case(kind: int) -> None:
+        number = F64 if kind == Product.F64 else F32 if kind in (Product.F32, F16_SUMS) else I32
+        size = 128 if kind == Product.F64 else 64
+        with counted(b, count) as i:
+            register = load(b, lane_of(b, registers, i, 8), I64, 8)
+            half, parity = (i, word(0)) if kind == F16_SUMS else (b.lshr(i, word(1)), b.and_(i, word(1)))
+            at = b.add(b.add(sums, b.mul(parity, word(size))), b.mul(half, word(size // 2)))
+            if is_load:
+                element = {F16_SUMS: Element.F16, Product.F64: Element.F64}.get(kind, Element.WORD)
+                b.call(matrix.unpack(b, element), [register, at, word(2 * size), word(size)])
+            elif kind == F16_SUMS:
+                low, high = (matrix.gather(b, b.add(at, word(e * size)), word(2 * size), F32) for e in (0, 1))
+                store(b, matrix.pack_halves(b, low, high), register, 64)
+            else:
+                store(b, matrix.gather(b, at, word(2 * size), number), register, 64)
+
+    dispatch(b, b.trunc(product, I32), {kind: partial(case, kind) for kind in (*map(int, Product), F16_SUMS)})
+
+
+def _multiply(b: Builder, a: Any, rows: Any, sums: Any, depth: Any, product: Any, sign: Any) -> None:
+    def case(kind: Product) -> None:
+        b.call(matrix.multiply(b, kind), [a, rows, sums, depth, sign])
+
+    cases = {int(kind): partial(case, kind) for kind in Product}
+    dispatch(b, b.trunc(product, I32), {**cases, F16_SUMS: partial(case, Product.F32)})
+
+
+def _room(b: Builder, places: int, rows: int = _SCRATCH_ROWS) -> Any:
+    """Address of scratch for rows of numbers, 64-byte aligned."""
+    scratch = b.alloca(ir.ArrayType(I32, places * rows))
+    scratch.align = 64
+    return b.ptrtoint(scratch, I64)
 
 
 def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
-    """(ptrs, fmt): ``mma.sync.aligned.m16n8k16.row.col``, or m16n8k8 with bit 2 of fmt, for a whole warp. ``ptrs``:
-    address of an i64 array with the addresses of the operand registers in PTX order (d, a, b, c). Bits 0-1 of fmt: 0
-    f32 sums, f16 factors; 1 f32 sums, bf16 factors; 2 f16 sums (two registers), f16 factors, rounded once, at the end.
-    """
-    scratch = b.alloca(vector(F32, _PAIRS), size=6)
-    scratch.align = 64
-    rows_of_a = b.ptrtoint(scratch, I64)
-    rows_of_b = b.add(rows_of_a, word(4 * 4 * _PAIRS))
-
-    def case(widen: Callable[..., Any], is_single: bool, depth: int) -> None:
-        n, n_a, n_b = 4 if is_single else 2, depth // 4, depth // 8
-        p = [load(b, b.add(ptrs, word(8 * i)), I64, 8) for i in range(2 * n + n_a + n_b)]
-        sums = _load_sums(b, p[n + n_a + n_b :], is_single)
-        for i, address in enumerate(p[n : n + n_a]):
-            store(b, _elements(b, address, widen), b.add(rows_of_a, word(4 * _PAIRS * i)), 64)
-        for i, address in enumerate(p[n + n_a : n + n_a + n_b]):
-            store(b, _elements(b, address, widen, _TRANSPOSED), b.add(rows_of_b, word(4 * _PAIRS * i)), 64)
-        for half in range(2):
-            part = slice(8 * half, 8 * half + 8)
-            sums[part] = _multiply(b, b.add(rows_of_a, word(4 * _PAIRS * half)), rows_of_b, sums[part], depth)
-        _store_sums(b, sums, p[:n], is_single)
-
-    kinds = [(floats.half_to_single, True), (floats.brain_to_single, True), (floats.half_to_single, False)]
-    cases = {i | shallow << 2: (*kind, 16 >> shallow) for i, kind in enumerate(kinds) for shallow in (0, 1)}
-    dispatch(b, b.trunc(fmt, I32), {number: partial(case, *row) for number, row in cases.items()})
+    """(ptrs, fmt): ``mma.sync`` for a whole warp. ``ptrs``: address of an i64 array with the addresses of the operand
+    registers in PTX order (d, a, b, c). fmt: bits 0-3 `Element` of a, 4-7 of b, 8-11 `Product` or F16_SUMS, 12-15
+    registers of a, 16-19 of b, 20-23 of c and d, 24 a has 16 rows, 28-35 k, counted in numbers."""
+    a, rows, sums = _room(b, 16), _room(b, 8), _room(b, 32, 8)
+    n_a, n_b, n_c = (_field(b, fmt, at, 4) for at in (12, 16, 20))
+    product = _field(b, fmt, 8, 4)
+    at_a = lane_of(b, ptrs, n_c, 8)
+    at_b = lane_of(b, at_a, n_a, 8)
+    _unpack_factor(b, at_a, _field(b, fmt, 0, 4), n_a, _field(b, fmt, 24, 1), a, 16)
+    _unpack_factor(b, at_b, _field(b, fmt, 4, 4), n_b, word(0), rows, 8)
+    _sums(b, lane_of(b, at_b, n_b, 8), sums, n_c, product, True)
+    _multiply(b, a, rows, sums, _field(b, fmt, 28, 8), product, word(0))
+    _sums(b, ptrs, sums, n_c, product, False)
 
 
 def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:
@@ -149,4 +148,41 @@ def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) ->
     dispatch(b, b.trunc(n, I32), {count: partial(matrices, count) for count in (1, 2, 4)})
 
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {"mma": mma, "ldmatrix": ldmatrix}
+def mma_format(mods: Mapping[str, str], registers: Mapping[str, int]) -> int:
+    """The format word of an ``mma`` with these modifiers and counts of registers."""
+    names = {"tf32": Element.TF32, "b1": Element.WORD}
+    a, b = (names.get(t) or Element[t.upper()] for t in (mods["atype"], mods["btype"]))
+    if mods["dtype"] == "f16":
+        product = F16_SUMS
+    elif "bitop" in mods:
+        product = int(Product[mods["bitop"].upper()])
+    elif mods["dtype"] == "s32":
+        product = int(Product.S32_SATURATED if "satfinite" in mods else Product.S32)
+    else:
+        product = int(Product[mods["dtype"].upper()])
+    depth = registers["b"] * 4 * max(1, 32 // BITS[b])
+    counts = registers["a"] << 12 | registers["b"] << 16 | registers["d"] << 20
+    return a | b << 4 | product << 8 | counts | mods["shape"].startswith("m16") << 24 | depth << 28
+
+
+def stmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:
+    """(ptrs, out, delta, n, trans): the opposite of ``ldmatrix``: registers to rows in memory, 8x8 after 8x8."""
+    flip = b.trunc(trans, I1)
+    with counted(b, n) as i:
+        register = load(b, lane_of(b, ptrs, i, 8), I64, 8)
+        whole = b.bitcast(load_slot(b, register), vector(I16, _PAIRS))
+        whole = b.select(flip, _pick(b, whole, _TRANSPOSED), whole)
+        for r in range(8):
+            row_at = b.add(load(b, lane_of(b, out, b.add(b.shl(i, word(3)), word(r)), 8), I64, 8), delta)
+            store(b, _pick(b, whole, range(8 * r, 8 * r + 8)), row_at, 1)
+
+
+def movmatrix(b: Builder, ptrs: Any) -> None:
+    """(ptrs): ``movmatrix``: register ``ptrs[1]``, an 8 x 8 matrix of 16-bit elements, transposed to ``ptrs[0]``."""
+    whole = b.bitcast(load_slot(b, load(b, b.add(ptrs, word(8)), I64, 8)), vector(I16, _PAIRS))
+    store(b, b.bitcast(_pick(b, whole, _TRANSPOSED), vector(I32)), load(b, ptrs, I64, 8), 64)
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "mma": mma, "ldmatrix": ldmatrix, "stmatrix": stmatrix, "movmatrix": movmatrix,
+}  # fmt: skip

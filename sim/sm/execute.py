@@ -57,6 +57,7 @@ MEMORY_KINDS = sum(
         *(Kind.MM_LDRED, Kind.MM_ST, Kind.MM_RED, Kind.PREFETCH),
     )
 )
+_TENSOR_KINDS = sum(1 << k for k in (Kind.MMA, Kind.LDMATRIX, Kind.STMATRIX, Kind.MOVMATRIX))
 _CONTROL_KINDS = sum(1 << k for k in (Kind.EXIT, Kind.RET, Kind.CALL, Kind.BRX))
 
 
@@ -200,7 +201,7 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
         return barrier_instruction(A, P, g, s, w, row, mask, pc, t)
     if 1 << kind & _CONTROL_KINDS:
         return control_instruction(A, P, g, s, w, row, kind, mask, t)
-    if kind == Kind.MMA or kind == Kind.LDMATRIX:
+    if 1 << kind & _TENSOR_KINDS:
         return tensor(A, P, g, s, w, row, kind, mask, t)
     if kind == Kind.FENCE:
         return fence(A, P, s, w, A[row + R_SUB] & 255, t)

@@ -1,4 +1,4 @@
-"""Tensor cores and the loads that feed them: ``mma.sync`` and ``ldmatrix``."""
+"""Tensor cores and the loads that feed them: ``mma.sync``, and the moves of 8 x 8 matrices."""
 
 from isa.instr import Kind
 from traces.records import Stall
@@ -6,9 +6,9 @@ from traces.records import Stall
 from ..addresses import SHARED_REGION
 from ..far import far
 from ..jit import inline
-from ..params import FN_LDMATRIX, FN_MMA, SMEM_CYCLES
+from ..params import FN_LDMATRIX, FN_MMA, FN_MOVMATRIX, FN_STMATRIX, SMEM_CYCLES
 from ..raw import address_of, call
-from ..state import CONSTS, R_REASON, R_SIDE, R_SUB, R_TIME, SCRATCH, SIDE, TENSOR_BUSY, Fault
+from ..state import CONSTS, LAST_EFFECT, R_IMM, R_REASON, R_SIDE, R_SUB, R_TIME, SCRATCH, SIDE, TENSOR_BUSY, Fault
 from .lsu import lane_addresses, reserve_lsu
 from .memory_space import enter_window, fault, misaligned_lane, window_base
 from .operands import CONSTANT, registers, scratch
@@ -31,8 +31,9 @@ def _pointers(A, s, w, row):
 
 
 @inline
-def _load_matrix(A, P, g, s, w, row, pointers, t):
-    """``ldmatrix``: sub bits 0-2 matrices, bit 8 transposed. Returns True unless it faulted."""
+def _move_matrix(A, P, g, s, w, row, function, pointers, t):
+    """``ldmatrix`` or ``stmatrix``, as the library's ``function`` is: sub bits 0-2 matrices, bit 8 transposed. Returns True
+    unless it faulted."""
     n = A[row + R_SUB] & 7
     lanes = (1 << 8 * n) - 1
     lane_addresses(A, P, s, w, row, lanes, 0)
@@ -43,24 +44,32 @@ def _load_matrix(A, P, g, s, w, row, pointers, t):
         fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], _ROW_BYTES, t)
         return False
     delta = window_base(A, g, s, w, SHARED_REGION)
-    call(P[FN_LDMATRIX], pointers, scratch(A, s), delta, n, A[row + R_SUB] >> 8 & 1, 0, 0, 0)
+    call(function, pointers, scratch(A, s), delta, n, A[row + R_SUB] >> 8 & 1, 0, 0, 0)
     reserve_lsu(A, s, t, n)
     return True
 
 
 @far
 def tensor(A, P, g, s, w, row, kind, mask, t):
-    """Execute ``mma.sync`` or ``ldmatrix``; all 32 lanes must be there. Returns the next issue cycle."""
+    """Execute a matrix instruction; all 32 lanes must be there. Returns the next issue cycle."""
     if mask != 0xFFFFFFFF:
         fault(A, g, s, w, Fault.DIVERGENT, 0, 0, 0, t)
         return park(A, s, w)
     pointers = _pointers(A, s, w, row)
     if kind == Kind.MMA:
-        call(P[FN_MMA], pointers, A[row + R_SUB] & 255, 0, 0, 0, 0, 0, 0)
+        call(P[FN_MMA], pointers, A[row + R_IMM], 0, 0, 0, 0, 0, 0)
         A[s + TENSOR_BUSY] += A[row + R_TIME] >> 16 & 0xFFFF
-        set_ready(A, s, w, row, t + (A[row + R_TIME] & 0xFFFF), A[row + R_REASON])
-        return schedule(A, s, w, t + 1, Stall.WAIT)
-    if not _load_matrix(A, P, g, s, w, row, pointers, t):
-        return park(A, s, w)
-    set_ready(A, s, w, row, t + P[SMEM_CYCLES] + 5 + 7 * ((A[row + R_SUB] & 7) >> 1), Stall.SHORT_SCOREBOARD)
+        when = t + (A[row + R_TIME] & 0xFFFF)
+    elif kind == Kind.MOVMATRIX:
+        call(P[FN_MOVMATRIX], pointers, 0, 0, 0, 0, 0, 0, 0)
+        when = t + (A[row + R_TIME] & 0xFFFF)
+    else:
+        function = P[FN_LDMATRIX] if kind == Kind.LDMATRIX else P[FN_STMATRIX]
+        if not _move_matrix(A, P, g, s, w, row, function, pointers, t):
+            return park(A, s, w)
+        when = t + P[SMEM_CYCLES] + 5 + 7 * ((A[row + R_SUB] & 7) >> 1)
+        if kind == Kind.STMATRIX:
+            A[s + LAST_EFFECT] = t
+            return schedule(A, s, w, t + 1, Stall.WAIT)
+    set_ready(A, s, w, row, when, A[row + R_REASON])
     return schedule(A, s, w, t + 1, Stall.WAIT)

@@ -51,7 +51,7 @@ def memory(op: Op, operand: Operand) -> str:
         return "[smem]" if "shared" in word or operand.name == "m" else "[gmem]" if word else "[%rd30]"
     if op.kind == Kind.CPASYNC:
         return "[smem]" if operand.name == "d" else "[gmem]"
-    if op.kind in (Kind.LDMATRIX, Kind.MBARRIER, Kind.ST_ASYNC):
+    if op.kind in (Kind.LDMATRIX, Kind.STMATRIX, Kind.MBARRIER, Kind.ST_ASYNC):
         return "[smem]"
     return {
         "shared": "[smem]",

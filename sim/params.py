@@ -77,6 +77,7 @@ MBARRIER_CYCLES = _row("sm.mbarrier_wait_cycles", "test_wait or try_wait of a co
 MBARRIER_LIMIT = _row("sm.mbarrier_suspend_ns", "try_wait without a hint: longest suspension")
 # --- tensor memory accelerator
 TMA_START = _row("tma.start_cycles", "issue of a bulk copy to its first request")
+TMA_ISSUE_CYCLES = _row("tma.load_issue_cycles", "a thread's bulk load to its next instruction")
 TMA_LINE_TICKS = _row("tma.line_interval_ticks", "1/1024 cycles between two 128-byte lines of a load")
 TMA_SECTOR_TICKS = _row("tma.store_sector_interval_ticks", "1/1024 cycles a 32-byte sector of a store takes")
 TMA_REDUCE_TICKS = _row("tma.reduce_sector_interval_ticks", "1/1024 cycles a 32-byte sector of a reduction takes")

@@ -8,7 +8,7 @@ from traces.records import Stall
 
 from ..far import far
 from ..hub import hub
-from ..hub.dam import ack_mask
+from ..hub.dam import WATCHES, ack_mask
 from ..jit import inline, outline
 from ..net.packet import ADDR, DATA, MASK_HI, MASK_LO, TAG
 from ..params import (
@@ -196,7 +196,7 @@ def _serve(A, P, g, gpu, s, at):
         when = l2_read(A, P, g, t, line, sectors) if filled >= BIG else max(filled, t + P[L1_CYCLES])
         _answer(A, g, s, index, when)
     elif kind >= Request.TMA_LOAD:
-        _serve_tma(A, P, g, s, kind, t, line, sectors, index)
+        _serve_tma(A, P, g, gpu, s, kind, t, line, sectors, index)
     elif kind == Request.PREFETCH:
         if sectors == 0:
             l2_demote(A, P, g, t, line)
@@ -219,13 +219,24 @@ def _serve(A, P, g, gpu, s, at):
 
 
 @inline
-def _serve_tma(A, P, g, s, kind, t, line, sectors, index):
+def _sector_bytes(sectors):
+    """Byte mask of two sectors."""
+    low = (1 << 32) - 1 if sectors & 1 else 0
+    return low | (-1 << 32 if sectors & 2 else 0)
+
+
+@inline
+def _serve_tma(A, P, g, gpu, s, kind, t, line, sectors, index):
     """A request of the tensor memory accelerator. A store that L2 cannot take in time holds the engine back."""
     if kind == Request.TMA_LOAD:
         tma_answer(A, P, g, s, index, l2_read(A, P, g, t, line, sectors))
         return
     if kind == Request.TMA_STORE:
-        begun = l2_write(A, P, g, t, line, sectors) - P[L2_REQUEST_CYCLES]
+        written = l2_write(A, P, g, t, line, sectors)
+        begun = written - P[L2_REQUEST_CYCLES]
+        if A[g + WATCHES]:  # a sector counts as whole
+            low, high = _sector_bytes(sectors & 3), _sector_bytes(sectors >> 2)
+            ack_mask(A, P, g, written, gpu + 1 << 38 | line << 7, low, high)
     else:
         begun = l2_atomic(A, P, g, t, line, index) - P[L2_ATOMIC_CYCLES]
     hold_back(A, s, begun)

@@ -8,7 +8,7 @@ from traces.records import Stall
 from ..addresses import OFFSET_MASK
 from ..far import far
 from ..jit import inline, outline
-from ..params import DSMEM_SEND_CYCLES, TICKS
+from ..params import DSMEM_SEND_CYCLES, TICKS, TMA_ISSUE_CYCLES
 from ..raw import ctz
 from ..state import (
     BLOCK,
@@ -159,4 +159,6 @@ def bulk(A, P, g, gpu, s, w, row, mask, pc, t):
         if not _one(A, P, g, gpu, s, w, row, ctz(left), t):
             return park(A, s, w)
         left &= left - 1
+    if A[row + R_SUB] & 255 == BulkOp.LOAD:
+        return schedule(A, s, w, t + P[TMA_ISSUE_CYCLES], Stall.SHORT_SCOREBOARD)
     return schedule(A, s, w, t + 1, Stall.WAIT)

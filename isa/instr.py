@@ -282,11 +282,13 @@ class Op:
         return Operand(t.name, t.role, type_, form, count, optional, t.negated, t.paired)
 
     def lane_types(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Lane-algebra types of the destinations and of the sources of the lane function, vectors flattened."""
+        """Lane-algebra types of the destinations and of the sources of the lane function, vectors flattened; values
+        of 128 bits are two."""
         out: dict[str, list[str]] = {"w": [], "r": []}
         for operand in self.operands:
             if operand.form not in ("imm", "mem"):
-                out[operand.role] += [lane_type(operand.type)] * operand.count
+                types = ["u64", "u64"] if operand.type == "b128" else [lane_type(operand.type)]
+                out[operand.role] += types * operand.count
         return tuple(out["w"]), tuple(out["r"])
 
     def with_imm(self, imm: Mapping[str, int]) -> Op:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .instr import Instr, Kind
 
-VALUES = ("b8", "b16", "b32", "b64", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f32", "f64")
+VALUES = ("b8", "b16", "b32", "b64", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "f32", "f64", "b128")
 SPACES = ("global", "shared", "shared::cluster", "local", "param", "const")
 SCOPE = ("cta", "cluster", "gpu", "sys")
 VEC = ("v2", "v4", "v8")
@@ -46,6 +46,13 @@ def access_is_defined(mods: Mapping[str, str]) -> str | None:
     return ".volatile takes no cache hints" if sem == "volatile" and hints - {"prefetch"} else None
 
 
+def load_is_defined(mods: Mapping[str, str]) -> str | None:
+    """Stores take .v8 of bytes and halves; ptxas 13.0 has no such loads for this target."""
+    if mods.get("vec") == "v8":
+        return "vectors of eight elements need a later GPU; here loads have at most .v4 and 16 bytes"
+    return access_is_defined(mods)
+
+
 _HINTS = {"level1": L1, "hint": HINT, "prefetch": PREFETCH}
 _DATA = {"vec": VEC, "type": VALUES}
 _LOAD_COP, _STORE_COP = ("ca", "cg", "cs", "lu", "cv"), ("wb", "cg", "cs", "wt")
@@ -59,7 +66,7 @@ def load_row(switch: str = "", meaning: str = "", **more: Any) -> Instr:
     slots = {"sem": LOAD_ORDER, "scope": SCOPE, "space": SPACES, "cop": _LOAD_COP, **_HINTS, **_DATA}
     text = meaning or "d = memory[a]; narrow values are extended to the register by their sign"
     return Instr(syntax, slots, Kind.LD, "lsu", text, more.pop("source", _PTX_LOAD), vector={"d": "vec"},
-                 operand_types=_POLICY, needs=_NEEDS, check=access_is_defined, **more)  # fmt: skip
+                 operand_types=_POLICY, needs=_NEEDS, check=load_is_defined, **more)  # fmt: skip
 
 
 def _loads_and_stores() -> list[Instr]:
@@ -72,11 +79,11 @@ def _loads_and_stores() -> list[Instr]:
         load_row(),
         Instr("ld.space.nc{.cop}{.level1}{.hint}{.prefetch}{.vec}.type d, [a]{, policy}",
               {"space": ("global",), "cop": _LOAD_COP[:3], **_HINTS, **_DATA}, Kind.LD, "lsu", constant,
-              "PTX ISA 9.0, 9.7.9.9", vector={"d": "vec"}, **memory),
+              "PTX ISA 9.0, 9.7.9.9", vector={"d": "vec"}, **{**memory, "check": load_is_defined}),
         Instr("ld.mmio.relaxed.sys{.space}.type d, [a]", scalar, Kind.LD, "lsu", "d = " + device, _PTX_LOAD),
         Instr("ldu{.space}{.vec}.type d, [a]", {"space": ("global",), **_DATA}, Kind.LD, "lsu",
               "d = memory[a], the same address in all lanes", "PTX ISA 9.0, 9.7.9.10", vector={"d": "vec"},
-              check=access_is_defined),
+              check=load_is_defined),
         Instr("st{.sem}{.scope}{.space}{.cop}{.level1}{.hint}{.vec}.type [a], b{, policy}", {**store, **_DATA}, Kind.ST,
               "lsu", "memory[a] = b", _PTX_STORE, vector={"b": "vec"}, **memory),
         Instr("st.mmio.relaxed.sys{.space}.type [a], b", scalar, Kind.ST, "lsu", "b to " + device, _PTX_STORE),
@@ -88,8 +95,8 @@ INTEGER = ("u32", "s32", "u64", "s64")
 ATOM_TYPES: dict[str, tuple[str, ...]] = {
     "add": ("u32", "s32", "u64", "f32", "f64", "f16", "f16x2", "bf16", "bf16x2"),
     "min": (*INTEGER,), "max": (*INTEGER,), "inc": ("u32",), "dec": ("u32",),
-    "and": ("b32", "b64"), "or": ("b32", "b64"), "xor": ("b32", "b64"), "exch": ("b32", "b64"),
-    "cas": ("b16", "b32", "b64"),
+    "and": ("b32", "b64"), "or": ("b32", "b64"), "xor": ("b32", "b64"), "exch": ("b32", "b64", "b128"),
+    "cas": ("b16", "b32", "b64", "b128"),
 }  # fmt: skip
 PACKED = ("f16", "f16x2", "bf16", "bf16x2")
 ATOM_SEM = ("relaxed", "acquire", "release", "acq_rel")

@@ -106,6 +106,10 @@ ROWS = (
           "d = a: register, constant, special register, or address of "
           "a variable or function", "PTX ISA 9.0, 9.7.9.3", mov),
     *_pack_rows(),
+    *(Instr(f"mov.type {operands}", {"type": ("b128",)}, Kind.LANE, "alu", "d = a; in halves, the lower first",
+            "PTX ISA 9.0, 9.7.9.4", lambda op, low, high: (low, high), operand_types=halves, form=form)
+      for operands, halves, form in (("d, a", {}, ""), ("d, {a, b}", {"a": "b64"}, "pack2"),
+                                     ("{d, e}, a", {"d": "b64"}, "unpack2"))),
     Instr("cvta.space.type d, a", {"space": _SPACES, "type": ("u64",)}, Kind.LANE, "alu",
           "d = generic address of the address a in a space", "PTX ISA 9.0, 9.7.9.20", cvta),
     Instr("cvta.to.space.type d, a", {"space": _SPACES, "type": ("u64",)}, Kind.LANE, "alu",

@@ -80,6 +80,7 @@ class ValType(IntEnum):
     U16 = 10
     B32 = 11
     B64 = 12
+    B128 = 13
 
 
 def valtype(name: str) -> ValType:

@@ -76,6 +76,11 @@ class Row:
             return SINK
         return self.program.constant(self.value(operand), BY_CODE[operand.type].bits)
 
+    def halves(self, operand: Operand) -> list[int]:
+        """References to the two 64-bit halves of an operand of 128 bits."""
+        low = self.ref(operand)
+        return [low, low if operand.kind == OperandKind.SINK else low + 2 * 128]
+
     def value(self, operand: Operand) -> int:
         """Constant value of an operand that is not a register."""
         if operand.kind == OperandKind.SYM or (operand.kind == OperandKind.MEM_SYM and operand.value >= 0):

@@ -76,8 +76,9 @@ def _lane(row: "Row") -> None:
                 raise UnmodelledError(f"`{row.op.text}` cannot read a special register directly; use mov")
             if operand.kind == OperandKind.NPRED and template is not None and template.negated != "must":
                 raise UnmodelledError(f"`{row.op.text}` cannot read a negated predicate here")
-            row.refs[position] = row.ref(operand)
-            position += 1
+            refs = row.halves(operand) if BY_CODE[operand.type].bits == 128 else [row.ref(operand)]
+            row.refs[position : position + len(refs)] = refs
+            position += len(refs)
     op = row.op.with_imm({**row.op.imm, **names}) if names else row.op
     row.lane_name = op.name
 

@@ -52,8 +52,10 @@ def _access(row: "Row", registers: list[Operand]) -> None:
     """Sub word of a memory access: width, signedness, register width, space, elements."""
     type_ = TYPES[row.op.types[-1]]
     size = max(type_.bytes, 1)
-    if size > 8:
-        raise UnmodelledError(f"`{row.op.text}`: accesses of {size} bytes per element are not modelled")
+    if size == 16:
+        row.sub |= 3 | 1 << 5 | _space(row) << 8 | 2 << 16
+        row.refs[:2] = row.halves(registers[0])
+        return
     wide = any(BY_CODE[r.type].bits == 64 for r in registers if r.kind != OperandKind.SINK)
     row.sub |= size.bit_length() - 1 | (type_.cls == "s") << 4 | wide << 5
     row.sub |= _space(row) << 8 | len(registers) << 16
@@ -154,9 +156,7 @@ def atomic(row: "Row") -> None:
         read = [o for o in read if row.op.operands[o.group].name != "policy"]
     n = int(row.op.mods.get("vec", "v1")[1:])
     size = TYPES[row.op.types[-1]].bytes
-    if size > 8:
-        raise UnmodelledError(f"`{row.op.text}`: atomics of {size} bytes are not modelled")
-    row.sub = size.bit_length() - 1 | (size == 8) << 5 | _space(row) << 8 | n << 16 | _operation(row) << 48
+    row.sub = size.bit_length() - 1 | (size >= 8) << 5 | _space(row) << 8 | n << 16 | _operation(row) << 48
     if n > 1:
         row.side = [row.ref(operand) for operand in (*written, *read)]
     else:

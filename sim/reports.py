@@ -31,6 +31,7 @@ _FAULTS = {
     st.Fault.DIVERGENT: "lanes that this instruction needs never arrive: they wait elsewhere or the warp is diverged",
     st.Fault.MULTIMEM: "{what} needs a multicast address of its kind, and at most 32 targets; got {address:#x}",
     st.Fault.STACK: "calls are nested deeper than {address}",
+    st.Fault.WIDE_ATOMIC: "atomics of 16 bytes on another GPU's memory are not modelled ({address:#x})",
     st.Fault.REGION: "lanes of one {what} address memory of different GPUs or spaces ({address:#x})",
     st.Fault.ASSERT: "assertion failed",
     st.Fault.FREE: "free of {address:#x}, which malloc did not give or which was freed before",

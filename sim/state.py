@@ -42,7 +42,7 @@ class Fault(IntEnum):
     """What a simulated program did wrong."""
 
     (NONE, ADDRESS, SHARED_ADDRESS, MISALIGNED, TRAP, BARRIER, DIVERGENT, LOCAL_ADDRESS, MULTIMEM, STACK, REGION,
-     PARAM_ADDRESS, BRANCH, ASSERT, FREE, CALL, PEER_COPY, RANKS, TENSOR_MAP) = range(19)  # fmt: skip
+     PARAM_ADDRESS, BRANCH, ASSERT, FREE, CALL, PEER_COPY, RANKS, TENSOR_MAP, WIDE_ATOMIC) = range(20)  # fmt: skip
 
 
 class Space(IntEnum):

@@ -171,7 +171,31 @@ def atom(b: Builder, dptr: Any, out: Any, delta: Any, bptr: Any, cptr: Any, fmt:
             with b.if_then(nonzero(b, dptr)):
                 store(b, b.trunc(old, slot), lane_of(b, dptr, lane, size), size)
 
-    dispatch(b, b.trunc(fmt, I32), {row[0]: partial(case, row) for row in _formats()})
+    def wide(op: AtomOp) -> None:
+        """exch and cas of 16 bytes: a register is two of 64 bits, one behind the other."""
+        with each_lane(b, mask) as lane:
+            address = b.add(load(b, lane_of(b, out, lane, 8), I64, 8), delta)
+            places = (address, b.add(address, word(8)))
+            halves = [word(0), word(8 * LANES)]
+
+            def register(base: Any) -> list[Any]:
+                return [lane_of(b, b.add(base, half), lane, 8) for half in halves]
+
+            old = [load(b, place, I64, 8) for place in places]
+            new = [load(b, place, I64, 8) for place in register(bptr)]
+            if op == AtomOp.CAS:
+                same = b.and_(*(b.icmp_unsigned("==", x, y) for x, y in zip(old, new, strict=True)))
+                swap = [load(b, place, I64, 8) for place in register(cptr)]
+                new = [b.select(same, x, y) for x, y in zip(swap, old, strict=True)]
+            for place, value in zip(places, new, strict=True):
+                store(b, value, place, 8)
+            with b.if_then(nonzero(b, dptr)):
+                for place, value in zip(register(dptr), old, strict=True):
+                    store(b, value, place, 8)
+
+    cases = {row[0]: partial(case, row) for row in _formats()}
+    cases |= {op | ValType.B128 << 8: partial(wide, op) for op in (AtomOp.EXCH, AtomOp.CAS)}
+    dispatch(b, b.trunc(fmt, I32), cases)
 
 
 def reduce_bytes(b: Builder, dst: Any, src: Any, fmt: Any, nbytes: Any, mask_lo: Any, mask_hi: Any) -> None:

@@ -196,6 +196,9 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
         peer = check_peer(A, g, s, w, region, size, mask, t)
         if peer < 0:
             return False
+        if sub & 15 == 4:
+            fault(A, g, s, w, Fault.WIDE_ATOMIC, ctz(mask), A[s + SCRATCH + ctz(mask)], size, t)
+            return False
     if timed and returns:
         index = new_load(A, s, w, row, mask, Stall.LONG_SCOREBOARD if peer == gpu else Stall.REMOTE)
     if timed and peer != gpu:

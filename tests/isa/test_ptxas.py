@@ -26,7 +26,7 @@ HEAD = """.version 9.0
 .func (.param .b32 out) fun (.param .b32 in) { ret; }
 """
 DECLARATIONS = """
-.reg .pred %p<9>; .reg .b8 %c<20>;
+.reg .pred %p<9>; .reg .b8 %c<20>; .reg .b128 %q<40>;
 .reg .b16 %h<20>; .reg .b32 %r<40>; .reg .b64 %rd<40>; .reg .f32 %f<40>; .reg .f64 %d<40>;
 .shared .align 16 .b8 smem[256]; .local .align 16 .b8 lmem[256];
 """
@@ -35,7 +35,7 @@ DECLARATIONS = """
 def register(type_: str, number: int) -> str:
     """A register of the width of a type."""
     names = {"pred": "%p", "f32": "%f", "f64": "%d", **dict.fromkeys(PACKED, "%r")}
-    wide = {"8": "%c", "16": "%h", "32": "%r", "64": "%rd"}
+    wide = {"8": "%c", "16": "%h", "32": "%r", "64": "%rd", "128": "%q"}
     name = names.get(type_) or wide[type_.lstrip("bfus")]
     return f"{name}{number}"
 

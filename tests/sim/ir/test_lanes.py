@@ -77,8 +77,9 @@ def agree(got, want, t):
 
 
 def ptx_types(op):
-    """PTX type of each destination, vectors flattened."""
-    return [o.type for o in op.operands if o.role == "w" for _ in range(o.count)]
+    """PTX type of each destination, vectors flattened; 128 bits are two of 64."""
+    types = [o.type for o in op.operands if o.role == "w" for _ in range(o.count)]
+    return [half for t in types for half in (("b64", "b64") if t == "b128" else (t,))]
 
 
 def check(op, pointer, rng):

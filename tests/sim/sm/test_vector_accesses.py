@@ -18,7 +18,8 @@ ADDRESSES = """
 
 def test_eight_elements(functional: bool) -> None:
     body = f"""{ADDRESSES}
-    ld.global.v8.b16 {{%h0, %h1, %h2, %h3, %h4, %h5, %h6, %h7}}, [%rd4+16];
+    ld.global.v4.b16 {{%h0, %h1, %h2, %h3}}, [%rd4+16];
+    ld.global.v4.b16 {{%h4, %h5, %h6, %h7}}, [%rd4+24];
     st.global.v8.b16 [%rd5], {{%h7, %h6, %h5, %h4, %h3, %h2, %h1, %h0}};
     ret;"""
     x = np.arange(512, dtype=np.uint16)
@@ -90,3 +91,29 @@ def test_sums_flush_subnormals_except_in_shared_memory(functional: bool) -> None
     x = np.array([3], np.uint32)
     ran = run_kernel(ptx("u64 x, u64 y", REGISTERS, body), {"x": x, "y": x}, functional=functional)
     assert (ran.out["x"][0], ran.out["y"][0]) == (0, 0x103)
+
+
+def test_values_of_128_bits(functional: bool) -> None:
+    """Loads, stores, moves of halves, exchange and compare-and-swap, in global and shared memory."""
+    body = f"""{ADDRESSES}
+    .reg .b128 %q<6>;
+    .shared .align 16 .b8 s[1024];
+    ld.global.b128 %q1, [%rd4];
+    mov.b128 {{%rd6, %rd7}}, %q1;
+    mov.b128 %q2, {{%rd7, %rd6}};
+    atom.global.exch.b128 %q3, [%rd4], %q2;
+    st.global.b128 [%rd5], %q3;
+    atom.global.cas.b128 %q4, [%rd4], %q1, %q1;
+    mul.wide.u32 %rd6, %r1, 16;
+    mov.u64 %rd7, s;
+    add.u64 %rd7, %rd7, %rd6;
+    st.shared.b128 [%rd7], %q1;
+    atom.shared.cas.b128 %q3, [%rd7], %q1, %q4;
+    ld.shared.b128 %q5, [%rd7];
+    st.global.b128 [%rd5+16], %q5;
+    ret;"""
+    x = np.arange(128, dtype=np.uint64) + (1 << 40)
+    ran = run_kernel(ptx("u64 x, u64 y", REGISTERS, body), {"x": x, "y": np.zeros_like(x)}, functional=functional)
+    before, swapped = x.reshape(32, 4)[:, :2], x.reshape(32, 4)[:, 1::-1]
+    assert (ran.out["x"].reshape(32, 4)[:, :2] == swapped).all()
+    assert (ran.out["y"].reshape(32, 4) == np.hstack([before, swapped])).all()

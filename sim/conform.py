@@ -18,12 +18,13 @@ import numpy as np
 
 from isa.image import Image, Kernel
 
+from . import tensormap
 from .config import Config, ConfigError
 from .errors import MachineError
 from .machine import Machine
 from .specdata import DTYPES, differences, initial, scalar
 from .state import LOCAL_LANE_BYTES
-from .tensormap import TensorMap, TensorMapError
+from .tensormap import TensorMap
 
 FORMAT = 1
 """Version of specs; others are refused."""
@@ -96,7 +97,7 @@ def _run(spec: Mapping[str, Any], folder: Path, assemble: Assemble, config: Conf
     failed = ""
     try:
         for launch in spec["launches"]:
-            _launch(machine, launch, buffers)
+            _launch(machine, launch, buffers, spec.get("stack", 0))
         machine.run()
     except MachineError as error:
         failed = f"{':'.join(map(str, error.where))}: {error.message}" if error.where else error.message
@@ -125,9 +126,9 @@ def _fill(spec: Mapping[str, Any], machine: Machine) -> _Buffers:
     return _Buffers(machine, items)
 
 
-def _launch(machine: Machine, launch: Mapping[str, Any], buffers: _Buffers) -> None:
+def _launch(machine: Machine, launch: Mapping[str, Any], buffers: _Buffers, stack: int) -> None:
     kernel = machine.kernel(launch["kernel"])
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"stack": stack}
     if launch.get("cooperative"):
         options["cooperative"] = True
     if launch.get("cluster"):
@@ -182,12 +183,26 @@ def _item(dtype: str, value: Any, buffers: _Buffers) -> bytes:
 
 
 def _tensor_map(value: Mapping[str, Any], buffers: _Buffers) -> bytes:
-    """A tensor map; only what the spec gives is not a default."""
-    fields = {k: v for k, v in value.items() if k not in ("buf", "offset")}
-    address = buffers.address(value["buf"]) + value.get("offset", 0)
+    """A tensor map. Modes are numbers, as cuTensorMapEncodeTiled takes them; what is not given is 0."""
+
+    def mode(name: str, table: Mapping[str, int]) -> str:
+        number = value.get(name, 0)
+        return next((word for word, code in table.items() if code == number), str(number))
+
     try:
-        return TensorMap(address, **{"strides": (), **fields}).encode()
-    except (TensorMapError, TypeError) as error:
+        return TensorMap(
+            buffers.address(value["buf"]),
+            value["dtype"],
+            value["dims"],
+            value["strides"][: len(value["dims"]) - 1],
+            value["box"],
+            value.get("estride", ()),
+            mode("interleave", tensormap.INTERLEAVES),
+            mode("swizzle", tensormap.SWIZZLES),
+            mode("l2", tensormap.PROMOTIONS),
+            mode("oob", tensormap.FILLS),
+        ).encode()
+    except tensormap.TensorMapError as error:
         raise SpecError(f"tensor map of `{value['buf']}`: {error}") from None
 
 

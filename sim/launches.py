@@ -68,17 +68,17 @@ class Launches:
         closes: int | None = None,
         cluster: tuple[int, int, int] | None = None,
         cooperative: bool = False,
+        stack: int = 0,
     ) -> int:
         """Queue a launch.
 
         ``shared``: dynamic bytes; ``ready``: earliest cycle; ``gate``: DAM gate whose groups (index on ``axis``) release
         the thread blocks; ``cluster``: CTAs of a cluster by axis (default: the kernel's .reqnctapercluster);
         ``cooperative``: all thread blocks must fit on the GPU at once, and may synchronise as a grid;
-        ``ending``/``closes``: key announced to all GPUs / closed on this one when the launch is done.
+        ``stack``: least bytes of stack per thread; ``ending``/``closes``: key that all GPUs / only this one hear at its end.
         MachineError when the launch cannot run on this machine.
         """
-        machine = self.machine
-        k = machine.kernel(kernel)
+        machine, k = self.machine, self.machine.kernel(kernel)
         self._check(gpu, k, grid, block, shared, params, gate, axis)
         explicit = cluster or k.cluster
         clusters = explicit or (1, 1, 1)
@@ -98,7 +98,7 @@ class Launches:
             st.CLUSTER_EXPLICIT: int(explicit is not None), st.LAUNCH_WARPS: warps,
             st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
             st.LAUNCH_REGISTERS: warp_registers(k.pressure),
-            st.LAUNCH_LOCAL: k.local_bytes, st.LAUNCH_PARAMS: self._keep(gpu, slot, params),
+            st.LAUNCH_LOCAL: max(k.local_bytes, stack), st.LAUNCH_PARAMS: self._keep(gpu, slot, params),
             st.LAUNCH_PARAM_BYTES: len(params), st.LAUNCH_TOTAL: launch.ctas, st.LAUNCH_STARTED: 0, st.LAUNCH_DONE: 0,
             st.LAUNCH_GATE: 0 if gate is None else gate + 1, st.LAUNCH_AXIS: axis,
             st.LAUNCH_ENDING: 0 if ending is None else ending + 1, st.LAUNCH_CLOSES: 0 if closes is None else closes + 1,

@@ -91,3 +91,46 @@ def test_special_registers(config, functional):
     machine.run()
     got = np.frombuffer(machine.read(out, 4 * len(WORDS)), np.uint32)
     assert dict(zip(WORDS, got.tolist(), strict=True)) == WORDS
+
+
+@MODES
+def test_a_launch_may_have_a_larger_stack(config, functional):
+    """Twenty nested calls with frames of 256 bytes."""
+    source = """.version 9.0
+.target sm_90
+.address_size 64
+.func (.param .b32 r) sum(.param .b32 n)
+{
+    .reg .b32 %n, %m, %s; .reg .pred %p; .local .b32 frame[64];
+    ld.param.b32 %n, [n];
+    st.local.b32 [frame], %n;
+    mov.b32 %s, 0;
+    setp.eq.s32 %p, %n, 0;
+    @%p bra END;
+    sub.s32 %m, %n, 1;
+    { .param .b32 a; .param .b32 b; st.param.b32 [a], %m; call (b), sum, (a); ld.param.b32 %s, [b]; }
+    ld.local.b32 %n, [frame];
+    add.s32 %s, %s, %n;
+END:
+    st.param.b32 [r], %s;
+    ret;
+}
+.visible .entry k(.param .u64 out)
+{
+    .reg .b32 %s; .reg .b64 %o;
+    { .param .b32 a; .param .b32 b; st.param.b32 [a], 20; call (b), sum, (a); ld.param.b32 %s, [b]; }
+    ld.param.u64 %o, [out];
+    st.global.u32 [%o], %s;
+    ret;
+}
+"""
+    for stack in (8192, 0):
+        machine = Machine(assemble(source), config, functional=functional)
+        out = machine.alloc(0, 4, "out")
+        machine.launch(0, "k", (1, 1, 1), (1, 1, 1), params=struct.pack("<Q", out), stack=stack)
+        if stack == 0:
+            with pytest.raises(MachineFault, match="outside its window"):
+                machine.run()
+            continue
+        machine.run()
+        assert machine.read(out, 4) == struct.pack("<I", 210)

@@ -15,10 +15,10 @@ from isa.types import TYPES
 
 HEAD = ".version 9.0\n.target sm_90a, rowsp, dymultimem, cais, runtime\n.address_size 64\n"
 DATA = Path(__file__).with_name("data")
-DECLARATIONS = """.reg .pred %p<20>; .reg .b8 %c<20>; .reg .b16 %h<40>; .reg .b32 %r<99>; .reg .b64 %rd<99>;
+DECLARATIONS = """.reg .pred %p<20>; .reg .b8 %c<20>; .reg .b16 %h<40>; .reg .b32 %r<99>; .reg .b64 %rd<99>; .reg .b128 %rq<99>;
 .shared .align 16 .b8 smem[256]; .local .align 16 .b8 lmem[256];
 """
-REGISTERS = {8: "%c", 16: "%h", 32: "%r", 64: "%rd"}
+REGISTERS = {8: "%c", 16: "%h", 32: "%r", 64: "%rd", 128: "%rq"}
 MEMORY = {"local": "[lmem+8]", "const": "[cmem]", "param": "[arg+8]", "global": "[gmem+16]"}
 
 

@@ -26,7 +26,7 @@ def test_every_value_says_where_it_is_from() -> None:
 
 
 def test_no_key_is_dead() -> None:
-    """Every key of the presets is a parameter, feeds a derived one, is a latency class, or belongs to the host."""
+    """Every key of the presets is a parameter, feeds a derived one, is a latency class, or of the host or the runtime."""
     config = Config.load()
     used = {p.key for p in PARAMS}
     for param in PARAMS:
@@ -34,7 +34,8 @@ def test_no_key_is_dead() -> None:
             param.derive(lambda key: (used.add(key), config[key])[1])
     rest = {s.key for s in config.show()} - used
     rest = {k for k in rest if not k.startswith(("sm.latency.", "sm.interval.", "host."))}
-    assert rest == {"machine.gpus", "memory.bytes"}
+    costs = {f"runtime.{name}{per}_cycles" for name in ("vprintf", "malloc", "free") for per in ("", "_lane")}
+    assert rest == {"machine.gpus", "memory.bytes", "runtime.heap_bytes"} | costs
 
 
 def test_latency_classes_are_those_of_the_instruction_table() -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from assembler import cache
 from assembler.alloc import MAX_SLOTS
 from assembler.check import check_module
+from assembler.collector import no_garbage_collection
 from assembler.diagnostics import AssemblyError, Diagnostic, has_errors, in_order
 from assembler.lower import lower
 from assembler.parse import parse_module
@@ -28,18 +27,6 @@ def read_source(source: str | Path) -> tuple[str, str]:
     return source, "<text>"
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Assembling makes many objects that all stay until its end: the garbage collector would only walk them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
-
-
 def _checked(
     text: str, path: str, include_dirs: Sequence[str | Path], defines: Mapping[str, str]
 ) -> tuple[Program, Source, list[Diagnostic]]:
@@ -54,7 +41,7 @@ def check(
 ) -> list[Diagnostic]:
     """All errors and warnings of a file or text, in the order of the text."""
     text, path = read_source(source)
-    with _uncollected():
+    with no_garbage_collection():
         program, origin, diagnostics = _checked(text, path, include_dirs, _texts(defines))
         if not has_errors(diagnostics):
             places = {body.name: body.place for body in program.bodies}
@@ -74,7 +61,7 @@ def assemble(
     kept = cache.fetch(name)
     if kept is not None:
         return kept
-    with _uncollected():
+    with no_garbage_collection():
         program, origin, diagnostics = _checked(text, path, include_dirs, _texts(defines))
         if has_errors(diagnostics):
             raise AssemblyError(diagnostics)

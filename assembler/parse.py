@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, NamedTuple
 from lark import UnexpectedInput
 
 from . import errors, host, macro, scan
+from .collector import no_garbage_collection
 from .diagnostics import Diagnostic, in_order
 from .expressions import Mistake
 from .grammar import error_offset, parse_rule, syntax_error
@@ -38,22 +37,10 @@ def parse_module(
 
     `path`: for messages, and for `.include` (files in its folder and `include_dirs`). `defines`: values of constants.
     """
-    with _no_garbage_collection():
+    with no_garbage_collection():
         expanded = macro.expand(text, path, include_dirs, defines or {})
         module = Parser(expanded).module()
     return module, in_order(expanded.diagnostics)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Parsing makes many objects and no garbage: the collector would only walk them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class _Open(NamedTuple):

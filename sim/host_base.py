@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +34,7 @@ class HostResult:
         return all(check["ok"] for check in self.checks)
 
 
-class HostBase:
+class HostBase(ABC):
     """State of a running host program. One host process per GPU, each with a clock in ns."""
 
     def __init__(
@@ -54,9 +55,9 @@ class HostBase:
         self.result = HostResult()
         self.folder = Path(machine.image.files[0]).parent if machine.image.files else Path()
 
+    @abstractmethod
     def read_value(self, instance: Instance, index: int, at: Any) -> int | float:
         """`read(buffer@gpu, index)`."""
-        raise NotImplementedError
 
     def error(self, message: str, hint: str = "") -> HostError:
         """A mistake at the current statement."""

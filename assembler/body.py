@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from assembler import moves
+from assembler import moves, selectors
 from assembler.entries import FUNC, LABEL, REG, EntryWriter
 from assembler.operands import Plan, Spec, plan, shape
 from assembler.program import READ, WRITE, Body, Call, Entry, Register, Step, Variable
@@ -117,6 +117,9 @@ class BodyChecker:
     def instruction(self, item: Instruction) -> None:
         """Check one instruction and append its step."""
         operands = self._with_condition_code(item)
+        chosen: list[tuple[bool, str]] | None = None
+        if selectors.has_selectors(item.opcode):
+            operands, chosen = selectors.split(item)
         try:
             found = plan(item.opcode, tuple(map(shape, operands)))
         except IsaError as error:
@@ -135,6 +138,8 @@ class BodyChecker:
             return
         entries: list[Entry] = []
         immediates: dict[str, int] = {}
+        if chosen and any(minus or text for minus, text in chosen):
+            immediates = selectors.constants(op, item, chosen, self.problems, self.body.physical is not None)
         for operand, specs in zip(operands, found.specs, strict=True):
             self._operand(operand, specs, found, entries, immediates)
         name = op.with_imm(immediates).name if immediates else found.name

@@ -12,6 +12,7 @@ from itertools import groupby
 
 from isa.image import Function, Image, Kernel, Operand, OperandKind, Symbol
 from isa.instr import Op
+from isa.selectors import negated, selector
 from isa.special import SPECIAL
 from isa.table import resolve
 from isa.types import BY_CODE, TYPES
@@ -152,6 +153,8 @@ class _Text:
                 text = f"{parts[0][:-1]}, {{{', '.join(parts[1:])}}}]"
             if shape.negated == "must":
                 text = "!" + text
+            chosen = selector(op, shape.name)
+            text = f"{'-' if negated(op, shape.name) else ''}{text}{'.' if chosen else ''}{chosen}"
             if shape.paired:
                 texts[-1] += "|" + text
             else:

@@ -28,7 +28,10 @@ class EntryWriter:
 
     def pair(self, operand: PredPair, specs: tuple[Spec, ...], found: Plan, entries: list[Entry]) -> None:
         """`p|q`."""
-        self.value(operand.p, specs[0], found, entries)
+        if isinstance(operand.p, Sink):
+            self._sink(operand.p, specs[0], found, entries, joined=True)
+        else:
+            self.value(operand.p, specs[0], found, entries)
         self.value(operand.q, specs[1], found, entries)
 
     def value(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
@@ -154,9 +157,9 @@ class EntryWriter:
             self.problems.warning("constant-cut", complaint, number.span)
         entries.append((CONST, READ, spec.code, spec.group, bits - (1 << 64) if bits >> 63 else bits, 0))
 
-    def _sink(self, sink: Operand, spec: Spec, found: Plan, entries: list[Entry], in_vector: bool = False) -> None:
+    def _sink(self, sink: Operand, spec: Spec, found: Plan, entries: list[Entry], joined: bool = False) -> None:
         assert spec.type is not None
-        plain = found.kind in (Kind.LANE, Kind.LD) and spec.type.cls != "pred" and not in_vector
+        plain = found.kind in (Kind.LANE, Kind.LD) and spec.type.cls != "pred" and not joined
         if spec.role != WRITE or plain:
             self.problems.error(
                 "bad-sink", f"operand `{spec.wanted.name}` of `{found.op.text}` cannot be `_`", sink.span
@@ -173,7 +176,7 @@ class EntryWriter:
             return
         for item in items:
             if type(item) is Sink:
-                self._sink(item, spec, found, entries, in_vector=True)
+                self._sink(item, spec, found, entries, joined=True)
             else:
                 self.value(item, spec, found, entries)
         widths = {self.bits(item) for item in items} - {-1}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assembler.calls import edges, lower_calls
 from assembler.columns import entry_columns, head_columns, span_columns
+from assembler.contract import contract
 from assembler.dynamic_stack import allocates
 from assembler.flow import cycles, reached_bodies
 from assembler.layout import Layout, place
@@ -42,6 +43,7 @@ def lower(program: Program, files: Sequence[str], texts: Sequence[str]) -> Image
     """The Image of a program that has no errors. The program is consumed: its bodies are rewritten."""
     lower_services(program)
     graph = edges(program)
+    contract(program)
     lower_calls(program)
     layout = place_after_stack(program, graph)
     for body in program.bodies:

@@ -22,11 +22,16 @@ def sub(op: Op, a: V, b: V) -> V:
     return a - b
 
 
+def clamp_to(wide: V, sign: str, bits: int) -> V:
+    """A wider signed value clamped to the range of `bits` bits, signed ("s") or not ("u")."""
+    low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if sign == "s" else (0, (1 << bits) - 1)
+    least, most = wide.const(low), wide.const(high)
+    return (wide < least).where(least, (wide > most).where(most, wide))
+
+
 def clamp(wide: V, t: str) -> V:
     """An s64 value saturated to the narrower signed type `t`."""
-    bits = int(t[1:])
-    low, high = wide.const(-(1 << bits - 1)), wide.const((1 << bits - 1) - 1)
-    return (wide < low).where(low, (wide > high).where(high, wide)).to(t)
+    return clamp_to(wide, "s", int(t[1:])).to(t)
 
 
 def add_sat(op: Op, a: V, b: V) -> V:
@@ -95,7 +100,8 @@ def div(op: Op, a: V, b: V) -> V:
 
 
 def rem(op: Op, a: V, b: V) -> V:
-    return a.rem(b)
+    """All ones for a zero divisor, as on silicon."""
+    return (b == b.const(0)).where(a.const(-1), a.rem(b))
 
 
 def absolute(op: Op, a: V) -> V:
@@ -275,8 +281,8 @@ ROWS = (
     _row("sad.type d, a, b, c", INT, "alu", "d = c + |a - b|", "9.7.1.7", sad),
     _row("div.type d, a, b", ("u16", "u32", "s16", "s32"), "idiv32", "d = a / b, truncated", "9.7.1.8", div),
     _row("div.type d, a, b", ("u64", "s64"), "idiv64", "d = a / b, truncated", "9.7.1.8", div),
-    _row("rem.type d, a, b", ("u16", "u32", "s16", "s32"), "idiv32", "d = a mod b, with the sign of a", "9.7.1.9", rem),
-    _row("rem.type d, a, b", ("u64", "s64"), "idiv64", "d = a mod b, with the sign of a", "9.7.1.9", rem),
+    _row("rem.type d, a, b", ("u16", "u32", "s16", "s32"), "idiv32", "d = a mod b, signed as a; -1 for b = 0", "9.7.1.9", rem),
+    _row("rem.type d, a, b", ("u64", "s64"), "idiv64", "d = a mod b, signed as a; -1 for b = 0", "9.7.1.9", rem),
     _row("abs.type d, a", SIGNED, "alu", "d = |a|", "9.7.1.10", absolute),
     _row("neg.type d, a", SIGNED, "alu", "d = -a", "9.7.1.11", neg),
     _row("min.type d, a, b", INT, "alu", "d = the smaller of a and b", "9.7.1.12", minimum),

@@ -69,18 +69,24 @@ def mad(op: Op, a: V, b: V, c: V, carry: V | None = None) -> Any:
     return _finish(op, _sum(_unsigned(product), _unsigned(c), carry), a.t)
 
 
+def mad_sat(op: Op, a: V, b: V, c: V, carry: V) -> V:
+    """Not saturated: NVIDIA's assembler takes .sat and ignores it."""
+    return a.mulhi(b) + c + _one(carry, a)
+
+
 def _rows(name: str, operands: str, meaning: str, section: str, lane: Any, latency: str, half: str = "") -> list[Instr]:
     """The three forms of one operation: carry out, carry in, both."""
     slots = {"type": _TYPES, **({"half": ("lo", "hi")} if half else {})}
+    with_halves = slots if half else {**slots, "type": (*_TYPES, "u16", "s16")}
     carry = {"carry": "pred"}
     source = f"PTX ISA 9.0, 9.7.2.{section}"
 
-    def row(syntax: str, text: str, types: dict[str, str]) -> Instr:
+    def row(syntax: str, text: str, types: dict[str, str], slots: dict[str, tuple[str, ...]] = slots) -> Instr:
         return Instr(syntax, slots, Kind.LANE, latency, text, source, lane, operand_types=types)
 
     return [
         row(f"{name}{half}.cc.type d|q, {operands}", f"d = {meaning}; q = the carry out", {}),
-        row(f"{name}c{half}.type d, {operands}, carry", f"d = {meaning}, and the carry", carry),
+        row(f"{name}c{half}.type d, {operands}, carry", f"d = {meaning}, and the carry", carry, with_halves),
         row(f"{name}c{half}.cc.type d|q, {operands}, carry", f"d = {meaning}, and the carry; q = the carry out", carry),
     ]
 
@@ -89,4 +95,7 @@ ROWS = (
     *_rows("add", "a, b", "a + b", "1", add, "alu"),
     *_rows("sub", "a, b", "a - b", "3", sub, "alu"),
     *_rows("mad", "a, b, c", "a half of a * b, plus c", "5", mad, "imad", ".half"),
-)
+    Instr("madc.hi.sat.type d, a, b, c, carry", {"type": ("s32",)}, Kind.LANE, "imad_hi",
+          "d = high half of a * b, plus c and the carry (.sat is ignored, as on silicon)", "PTX ISA 9.0, 9.7.2.6", mad_sat,
+          operand_types={"carry": "pred"}),
+)  # fmt: skip

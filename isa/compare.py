@@ -7,6 +7,7 @@ from typing import Any
 
 from .instr import Instr, Kind, Op
 from .rounding import flush, halves
+from .types import LANE_BITS
 
 V = Any
 INT = ("u16", "u32", "u64", "s16", "s32", "s64")
@@ -77,6 +78,18 @@ def _packed(op: Op, a: V, b: V) -> tuple[V, V]:
     return compare(op, a0, b0), compare(op, a1, b1)
 
 
+def setp_packed_low(op: Op, a: V, b: V) -> V:
+    return _packed(op, a, b)[0]
+
+
+def setp_packed_low_bool(op: Op, a: V, b: V, c: V) -> V:
+    return combine(op, _packed(op, a, b)[0], c)
+
+
+def setp_packed_low_bool_not(op: Op, a: V, b: V, c: V) -> V:
+    return setp_packed_low_bool(op, a, b, ~c)
+
+
 def setp_packed(op: Op, a: V, b: V) -> tuple[V, V]:
     return _packed(op, a, b)
 
@@ -92,7 +105,7 @@ def setp_packed_bool_not(op: Op, a: V, b: V, c: V) -> tuple[V, V]:
 
 def _as(p: V, t: str, like: V) -> V:
     """A predicate as a number of type `t`: 1.0 for floats, all ones for integers."""
-    zero = like.bits(f"u{int(like.t.lstrip('usbf'))}")
+    zero = like.bits(f"u{LANE_BITS[like.t]}")
     if t == "f32":
         word = zero.to("u32")
         return p.where(word.const(0x3F800000), word.const(0)).bits("f32")
@@ -116,7 +129,19 @@ def set_bool_not(op: Op, a: V, b: V, c: V) -> V:
 
 
 def set_packed(op: Op, a: V, b: V) -> V:
-    p, q = _packed(op, a, b)
+    return _pair_as(op, a, *_packed(op, a, b))
+
+
+def set_packed_bool(op: Op, a: V, b: V, c: V) -> V:
+    return _pair_as(op, a, *(combine(op, p, c) for p in _packed(op, a, b)))
+
+
+def set_packed_bool_not(op: Op, a: V, b: V, c: V) -> V:
+    return set_packed_bool(op, a, b, ~c)
+
+
+def _pair_as(op: Op, a: V, p: V, q: V) -> V:
+    """Two predicates as the halves of a packed result."""
     ones = 0xFFFF if op.mods["dtype"] in ("u32", "s32") else 0x3C00 if op.mods["dtype"] == "f16x2" else 0x3F80
     low = p.where(a.const(ones), a.const(0))
     result = low | q.where(a.const(ones << 16), a.const(0))
@@ -165,6 +190,7 @@ def _setp_rows() -> list[Instr]:
     two = "p = a cmp b; q = not (a cmp b)"
     third = ", each combined with c"
     pair = "p, q = compare of the low and of the high halves"
+    low = "p = compare of the low halves"
     return [
         _setp("setp.cmp{.ftz}.type p, a, b", _SETP, "", setp, one),
         _setp("setp.cmp{.ftz}.type p|q, a, b", pairs, "both", setp_both, two),
@@ -173,6 +199,10 @@ def _setp_rows() -> list[Instr]:
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, c", more_pairs, "both", setp_bool_both, two + third),
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, !c", more_pairs, "both_not", setp_bool_both_not,
               two + third + " inverted"),
+        _setp("setp.cmp{.ftz}.type p, a, b", packed, "low", setp_packed_low, low),
+        _setp("setp.cmp.bool{.ftz}.type p, a, b, c", {**packed, "bool": BOOL}, "low", setp_packed_low_bool, low + third),
+        _setp("setp.cmp.bool{.ftz}.type p, a, b, !c", {**packed, "bool": BOOL}, "low_not", setp_packed_low_bool_not,
+              low + third + " inverted"),
         _setp("setp.cmp{.ftz}.type p|q, a, b", packed, "", setp_packed, pair),
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, c", {**packed, "bool": BOOL}, "", setp_packed_bool, pair + third),
         _setp("setp.cmp.bool{.ftz}.type p|q, a, b, !c", {**packed, "bool": BOOL}, "not", setp_packed_bool_not,
@@ -181,7 +211,7 @@ def _setp_rows() -> list[Instr]:
 
 
 def _set_rows() -> list[Instr]:
-    numbers = {"cmp": _ALL, "dtype": ("u32", "s32", "f32"), "stype": (*INT, *RAW, "f32", "f64")}
+    numbers = {"cmp": _ALL, "dtype": ("u32", "s32", "f32", "f16", "bf16"), "stype": (*INT, *RAW, "f32", "f64")}
     half = {
         "cmp": (*ORDERED, *UNORDERED),
         "dtype": ("u16", "s16", "u32", "s32", "f16", "bf16"),
@@ -201,13 +231,20 @@ def _set_rows() -> list[Instr]:
         out.append(row("set.cmp{.ftz}.dtype.stype d, a, b", slots, "", set_, text, types))
         out.append(row("set.cmp.bool{.ftz}.dtype.stype d, a, b, c", more, "", set_bool, text, {**types, **_C}))
         out.append(row("set.cmp.bool{.ftz}.dtype.stype d, a, b, !c", more, "not", set_bool_not, text, {**types, **_C}))
-    both = {"d": "dtype"}
-    out.append(row("set.cmp{.ftz}.dtype.type d, a, b", packed, "", set_packed, "set for both halves", both))
+    both, text = {"d": "dtype"}, "set for both halves"
+    more = {**packed, "bool": BOOL}
+    out.append(row("set.cmp{.ftz}.dtype.type d, a, b", packed, "", set_packed, text, both))
+    out.append(row("set.cmp.bool{.ftz}.dtype.type d, a, b, c", more, "", set_packed_bool, text, {**both, **_C}))
+    out.append(row("set.cmp.bool{.ftz}.dtype.type d, a, b, !c", more, "not", set_packed_bool_not, text, {**both, **_C}))
     return out
 
 
 def _set_is_defined(mods: Mapping[str, str]) -> str | None:
     source, dest = mods.get("stype", mods.get("type", "")), mods["dtype"]
+    if dest == "bf16" and "ftz" in mods:
+        return ".ftz is not for .bf16 results"
+    if (dest, source) == ("bf16", "f16"):
+        return compare_is_defined(mods)
     if source in ("f16", "bf16", *PACKED) and dest in ("f16", "bf16", *PACKED) and dest != source:
         return f".{dest} results come from .{dest} operands"
     return compare_is_defined(mods)

@@ -104,6 +104,8 @@ def _wide_int(a: V, t: str, rnd: str) -> V:
 
 def float_to_float(op: Op, a: V) -> V:
     t, rnd = op.mods["dtype"], op.mods.get("rnd", "rn")
+    if t == a.t == "f32" and not {"rnd", "ftz", "sat"} & set(op.mods):
+        return a
     source = a
     if "ftz" in op.mods and a.t == "f32" and t != "f16":  # on silicon .ftz does nothing to what becomes an f16
         a = canonical(_flush32(op, a))
@@ -118,8 +120,14 @@ def float_to_float(op: Op, a: V) -> V:
         return saturate(d)
     if "relu" in op.mods:
         return relu(d)
-    keeps = source.t == "f64" or (source.t == "bf16" and t != "f16" and "ftz" not in op.mods)
-    return _payload(source, d) if keeps and t != source.t else canonical(d)
+    return _payload(source, d) if _keeps_payload(op, source.t, t) else canonical(d)
+
+
+def _keeps_payload(op: Op, of: str, to: str) -> bool:
+    """Whether NaNs keep the top of their mantissa: on silicon where one instruction converts from f64 or bf16."""
+    if of == "bf16":
+        return to not in ("f16", of) and "ftz" not in op.mods
+    return of == "f64" != to
 
 
 def _payload(a: V, d: V) -> V:
@@ -163,12 +171,10 @@ def to_tf32(op: Op, a: V) -> V:
         half = bits.const(0xFFF) + ((bits >> bits.const(13)) & bits.const(1))
     rounded = (bits + half) & keep
     if "satfinite" in op.mods:
-        sign = bits & bits.const(0x80000000)
         over = (rounded & bits.const(0x7FFFFFFF)) >= bits.const(0x7F800000)
-        rounded = over.where(sign | bits.const(0x7F7FE000), rounded)
+        return over.where(rounded - bits.const(0x2000), rounded)  # on silicon also for NaN
     infinity = bits.const(0x7F800000)
-    kept = a != a if "satfinite" in op.mods else (bits & infinity) == infinity
-    d = kept.where(bits & keep, rounded)
+    d = ((bits & infinity) == infinity).where(bits & keep, rounded)
     if op.mods["rnd"] != "rna":
         d = (a == a).where(d, d.const(0x7FFFE000))
     negative_number = (d >= d.const(0x80000000)) & (a == a)
@@ -252,9 +258,11 @@ def pack16(op: Op, a: V, b: V) -> V:
     return low | (high << high.const(16))
 
 
-def pack8(op: Op, a: V, b: V, c: V) -> V:
+def pack_below(op: Op, a: V, b: V, c: V) -> V:
+    """Bytes, nibbles or pairs of bits below those that are already in c."""
     high, low = _clamped(op, a), _clamped(op, b)
-    return low | (high << high.const(8)) | (c << c.const(16))
+    bits = int(op.mods["ctype"][1:])
+    return low | (high << high.const(bits)) | (c << c.const(2 * bits))
 
 
 # ---------------------------------------------------------------------------------------------------- rows
@@ -265,8 +273,10 @@ def _clamping_is_needed(mods: Mapping[str, str]) -> str | None:
 
 def _int_float_rules(mods: Mapping[str, str]) -> str | None:
     """Conversions between integers and floats."""
-    if "ftz" in mods and mods["atype"] != "f32":
+    if "ftz" in mods and "f32" not in (mods["dtype"], mods["atype"]):
         return ".ftz is for .f32 values"
+    if "bf16" in (mods["dtype"], mods["atype"]) and {mods["dtype"], mods["atype"]} & {"u8", "s8"}:
+        return ".bf16 is not converted from and to 8 bits"
     return ".sat is not for .bf16" if "sat" in mods and "bf16" in (mods["dtype"], mods["atype"]) else None
 
 
@@ -285,10 +295,9 @@ def _float_rules(mods: Mapping[str, str]) -> str | None:
         return f".{rnd} is not for conversions within .{d}" if rnd in FRND else None
     if rnd in IRND:
         return f".{rnd} rounds within one format or to an integer"
-    half = {d, a} == {"f16", "bf16"}
-    if (_WIDTH[d] < _WIDTH[a] or half) and rnd is None:
+    if _WIDTH[d] < _WIDTH[a] and rnd is None:
         return "a rounding modifier (.rn, .rz, .rm, .rp) is needed"
-    if _WIDTH[d] > _WIDTH[a] and rnd is not None:
+    if _WIDTH[d] > _WIDTH[a] and rnd is not None and a != "bf16":
         return "this conversion is exact: no rounding modifier"
     return ".sat and .relu exclude each other" if {"relu", "sat"} <= set(mods) else None
 
@@ -321,7 +330,7 @@ ROWS = (
                _clamping_is_needed),
     *_by_width("cvt.rnd{.ftz}{.sat}.dtype.atype d, a", INTS, FLOATS, IRND, "d = a rounded to an integer and clamped",
                float_to_int, _int_float_rules),
-    *_by_width("cvt.rnd{.sat}.dtype.atype d, a", FLOATS, INTS, FRND, "d = a rounded" + _SAT, int_to_float,
+    *_by_width("cvt.rnd{.ftz}{.sat}.dtype.atype d, a", FLOATS, INTS, FRND, "d = a rounded" + _SAT, int_to_float,
                _int_float_rules),
     *_by_width("cvt{.rnd}{.ftz}{.sat}{.relu}.dtype.atype d, a", FLOATS, FLOATS, (*FRND, *IRND),
                "d = a in another format, or rounded to an integral value" + _SAT, float_to_float, _float_rules),
@@ -342,6 +351,7 @@ ROWS = (
          "d = two 8-bit floats as halves", fp8_to_halves, types={"a": "b16"}),
     _row("cvt.pack.sat.ctype.atype d, a, b", {"ctype": ("u16", "s16"), "atype": ("s32",)},
          "d = {a high, b low}, each clamped", pack16, section="22", types={"d": "b32"}),
-    _row("cvt.pack.sat.ctype.atype.b32 d, a, b, c", {"ctype": ("u8", "s8"), "atype": ("s32",)},
-         "d = {low half of c, a, b}: a and b clamped to bytes", pack8, section="22", types={"d": "b32", "c": "b32"}),
+    _row("cvt.pack.sat.ctype.atype.b32 d, a, b, c", {"ctype": ("u8", "s8", "u4", "s4", "u2", "s2"),
+                                                       "atype": ("s32",)},
+         "d = {low bits of c, a, b}: a and b clamped to .ctype", pack_below, section="22", types={"d": "b32", "c": "b32"}),
 )  # fmt: skip

@@ -8,9 +8,12 @@ from typing import Any
 from . import rounding
 from .instr import Instr, Kind, Op
 from .rounding import canonical, finish, finite, flush, nan, raw, sign_mask
+from .selectors import negated
 
 V = Any
 RND = ("rn", "rz", "rm", "rp")
+_SCALE = {"f32": (2.0**60, 2.0**-126), "f16": (2.0**8, 2.0**-14)}
+"""Formats that .ftz is for: a factor that makes small numbers normal ones, and the smallest normal number."""
 
 
 def _rnd(op: Op) -> str:
@@ -22,23 +25,54 @@ def add(op: Op, a: V, b: V) -> V:
 
 
 def sub(op: Op, a: V, b: V) -> V:
-    return finish(op, rounding.add(flush(op, a), -flush(op, b), _rnd(op)))
+    d = finish(op, rounding.add(flush(op, a), -flush(op, b), _rnd(op)))
+    return ((a == a) & (b != b)).where(b, d) if d.t == "f64" else d  # the sign of a NaN stays
+
+
+def _without_tiny(op: Op, d: V, scaled: V) -> V:
+    """Under .ftz a result below the normal numbers is 0, even if rounding makes it the smallest one.
+
+    `scaled` is the result of scaled operands, which has all its bits where the result itself has fewer.
+    """
+    if "ftz" not in op.mods or d.t not in _SCALE:
+        return d
+    scale, least = _SCALE[d.t]
+    return (scaled.abs() < d.const(scale * least)).where((raw(d) & sign_mask(d)).bits(d.t), d)
+
+
+def _scaled(a: V) -> V:
+    return a * a.const(_SCALE[a.t][0]) if a.t in _SCALE else a
 
 
 def mul(op: Op, a: V, b: V) -> V:
-    return finish(op, rounding.mul(flush(op, a), flush(op, b), _rnd(op)))
+    x, y, rnd = flush(op, a), flush(op, b), _rnd(op)
+    d = rounding.mul(x, y, rnd)
+    return finish(op, _without_tiny(op, d, rounding.mul(_scaled(x), y, rnd) if "ftz" in op.mods else d))
 
 
 def fma(op: Op, a: V, b: V, c: V) -> V:
-    return finish(op, rounding.fma(flush(op, a), flush(op, b), flush(op, c), _rnd(op)))
+    """With the signs that the assembler gives an operation it made of a product and a sum."""
+    x, y, z = (-v if negated(op, n) else v for n, v in zip("abc", (flush(op, v) for v in (a, b, c)), strict=True))
+    rnd = _rnd(op)
+    d = rounding.fma(x, y, z, rnd)
+    d = finish(op, _without_tiny(op, d, rounding.fma(_scaled(x), y, _scaled(z), rnd) if "ftz" in op.mods else d))
+    return ((a == a) & (b == b) & (c != c)).where(c, d) if d.t == "f64" else d  # also where a * b is invalid
+
+
+def fma_oob(op: Op, a: V, b: V, c: V) -> V:
+    """0 where a or b is the NaN 0xffff, which marks elements out of bounds."""
+    mark = raw(a).const(0xFFFF)
+    return ((raw(a) == mark) | (raw(b) == mark)).where(a.const(0), fma(op, a, b, c))
 
 
 def div(op: Op, a: V, b: V) -> V:
-    return finish(op, rounding.div(flush(op, a), flush(op, b), _rnd(op)))
+    x, y, rnd = flush(op, a), flush(op, b), _rnd(op)
+    d = rounding.div(x, y, rnd)
+    return finish(op, _without_tiny(op, d, rounding.div(_scaled(x), y, rnd) if "ftz" in op.mods else d))
 
 
 def rcp(op: Op, a: V) -> V:
-    return finish(op, rounding.div(a.const(1), flush(op, a), _rnd(op)))
+    return div(op, a.const(1), a)
 
 
 def sqrt(op: Op, a: V) -> V:
@@ -46,11 +80,13 @@ def sqrt(op: Op, a: V) -> V:
 
 
 def absolute(op: Op, a: V) -> V:
-    return canonical(flush(op, a).abs())
+    d = canonical(flush(op, a).abs())
+    return (a == a).where(d, a) if a.t == "f64" else d  # a NaN of f64 keeps its sign
 
 
 def neg(op: Op, a: V) -> V:
-    return canonical(-flush(op, a))
+    d = canonical(-flush(op, a))
+    return (a == a).where(d, a) if a.t == "f64" else d
 
 
 def _extreme(op: Op, a: V, b: V, larger: bool) -> V:
@@ -66,7 +102,7 @@ def _extreme(op: Op, a: V, b: V, larger: bool) -> V:
     if "NaN" in op.mods:
         d = (a_is_number & b_is_number).where(d, nan(a))
     else:
-        d = b_is_number.where(a_is_number.where(d, b), a_is_number.where(a, nan(a)))
+        d = b_is_number.where(a_is_number.where(d, b), a if a.t == "f64" else a_is_number.where(a, nan(a)))
     if "xorsign" in op.mods:
         d = (d == d).where((raw(d) | sign).bits(d.t), d)
     return rounding.relu(d) if "relu" in op.mods else d
@@ -147,22 +183,28 @@ def _extremes(name: str, section: str, half: str, word: str, lane: Any) -> list[
 
 
 _FMA = "d = a * b + c, rounded once"
+_SIGNS = ("a", "c")
+OOB = "d = a * b + c, rounded once; 0 where a or b is the NaN 0xffff"
 ROWS = (
     *_three("add", "3", "1", "d = a + b", add, "fadd"),
     *_three("sub", "4", "2", "d = a - b", sub, "fadd"),
     *_three("mul", "5", "3", "d = a * b", mul, "ffma"),
-    _row("fma.rnd{.ftz}{.sat}.type d, a, b, c", ("f32",), "ffma", _FMA, "9.7.3.6", fma),
-    _row("fma.rnd.type d, a, b, c", ("f64",), "fp64", _FMA, "9.7.3.6", fma),
-    _row("fma.rnd{.ftz}{.sat}.type d, a, b, c", ("f16",), "half", _FMA, "9.7.4.4", fma, rnd=("rn",)),
+    _row("fma.rnd{.ftz}{.sat}.type d, a, b, c", ("f32",), "ffma", _FMA, "9.7.3.6", fma, inner_signs=_SIGNS),
+    _row("fma.rnd.type d, a, b, c", ("f64",), "fp64", _FMA, "9.7.3.6", fma, inner_signs=_SIGNS),
+    _row("fma.rnd{.ftz}{.sat}.type d, a, b, c", ("f16",), "half", _FMA, "9.7.4.4", fma, rnd=("rn",), inner_signs=_SIGNS),
     _row("fma.rnd{.ftz}.relu.type d, a, b, c", ("f16",), "half", _FMA + ", at least 0", "9.7.4.4", fma, rnd=("rn",)),
     _row("fma.rnd{.relu}.type d, a, b, c", ("bf16",), "half", _FMA + "; .relu: at least 0", "9.7.4.4", fma,
+         rnd=("rn",), inner_signs=_SIGNS),
+    _row("fma.rnd.oob{.sat}.type d, a, b, c", ("f16",), "half", OOB, "9.7.4.4", fma_oob, rnd=("rn",)),
+    _row("fma.rnd.oob.relu.type d, a, b, c", ("f16",), "half", OOB + ", at least 0", "9.7.4.4", fma_oob, rnd=("rn",)),
+    _row("fma.rnd.oob{.relu}.type d, a, b, c", ("bf16",), "half", OOB + "; .relu: at least 0", "9.7.4.4", fma_oob,
          rnd=("rn",)),
     _row("mad.rnd{.ftz}{.sat}.type d, a, b, c", ("f32",), "ffma", _FMA, "9.7.3.7", fma),
     _row("mad.rnd.type d, a, b, c", ("f64",), "fp64", _FMA, "9.7.3.7", fma),
     _row("div.rnd{.ftz}.type d, a, b", ("f32",), "fdiv32", "d = a / b, rounded exactly", "9.7.3.8", div),
     _row("div.rnd.type d, a, b", ("f64",), "fdiv64", "d = a / b, rounded exactly", "9.7.3.8", div),
     _row("rcp.rnd{.ftz}.type d, a", ("f32",), "fdiv32", "d = 1 / a, rounded exactly", "9.7.3.13", rcp),
-    _row("rcp.rnd.type d, a", ("f64",), "fdiv64", "d = 1 / a, rounded exactly", "9.7.3.13", rcp),
+    _row("rcp.rnd{.ftz}.type d, a", ("f64",), "fdiv64", "d = 1 / a, rounded exactly", "9.7.3.13", rcp),
     _row("sqrt.rnd{.ftz}.type d, a", ("f32",), "fdiv32", "d = square root of a, rounded exactly", "9.7.3.15", sqrt),
     _row("sqrt.rnd.type d, a", ("f64",), "fsqrt64", "d = square root of a, rounded exactly", "9.7.3.15", sqrt),
     _row("abs{.ftz}.type d, a", ("f32", "f16"), "alu", "d = |a|", "9.7.3.9", absolute),

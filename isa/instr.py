@@ -28,7 +28,7 @@ class Kind(IntEnum):
 LATENCY_CLASSES = frozenset((
     "ffma", "fadd", "imad", "imad_hi", "alu", "half", "fp64", "mufu", "cvt", "cvt64", "popc", "idiv32", "idiv64",
     "fdiv32", "fdiv64", "fsqrt64", "sreg", "shfl", "vote", "redux", "match", "branch", "barrier", "lsu", "mma", "fence",
-    "misc", "param", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8", "movmatrix",
+    "misc", "param", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8", "movmatrix", "video",
 ))  # fmt: skip
 TARGETS = frozenset(("", "sm_90a", "rowsp", "dymultimem", "cais", "runtime"))
 ALIASES = {"shared::cta": "shared", "param::entry": "param", "param::func": "param"}
@@ -110,6 +110,10 @@ class Instr:
     vector         operand -> slot that says how many elements it has (".v4", ".x2")
     needs          operand -> modifier part: the operand is there exactly when that part is given
     check          says what is wrong with a combination of modifiers, or None
+    selectors      operand -> selectors its text may end with (`%r1.b3`); they are constants of the Op (selectors.py)
+    signs          operands that may have a minus sign; it is a constant of the Op too
+    inner_signs    operands to which the assembler itself may give one: programs have it only when disassembled
+    check_imm      says what is wrong with constants of the Op beside its modifiers, or None
     form           tells rows apart that share their opcode ("pack2"); part of the Op's name
     """
 
@@ -127,6 +131,10 @@ class Instr:
     needs: Mapping[str, str] = field(default_factory=dict)
     writes: tuple[str, ...] = ("d", "e", "p", "q", "ret", "mid")
     check: Callable[[Mapping[str, str]], str | None] | None = None
+    selectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    signs: tuple[str, ...] = ()
+    inner_signs: tuple[str, ...] = ()
+    check_imm: Callable[[Mapping[str, int], Mapping[str, str]], str | None] | None = None
     form: str = ""
     mnemonic: str = field(init=False)
     parts: tuple[Part, ...] = field(init=False)
@@ -193,7 +201,15 @@ class Instr:
             raise ValueError(f"{self.syntax}: {'; '.join(problems)}")
 
     def _named_operands(self) -> list[str]:
-        return [*self.operand_types, *self.forms, *self.vector, *self.needs]
+        return [
+            *self.operand_types,
+            *self.forms,
+            *self.vector,
+            *self.needs,
+            *self.selectors,
+            *self.signs,
+            *self.inner_signs,
+        ]
 
     def _ambiguous_parts(self) -> list[str]:
         """Two positions may share a modifier only when both must be filled (types: first come, first served)."""

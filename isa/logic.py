@@ -42,6 +42,16 @@ def lop3(op: Op, a: V, b: V, c: V) -> V:
     return d
 
 
+def lop3_bool(op: Op, a: V, b: V, c: V, s: V) -> tuple[V, V]:
+    d = lop3(op, a, b, c)
+    some = d != d.const(0)
+    return d, (some | s) if op.mods["bool"] == "or" else (some & s)
+
+
+def lop3_bool_not(op: Op, a: V, b: V, c: V, s: V) -> tuple[V, V]:
+    return lop3_bool(op, a, b, c, ~s)
+
+
 def shl(op: Op, a: V, b: V) -> V:
     return shift_left(a, b)
 
@@ -110,6 +120,11 @@ ROWS = (
     _row("lop3.b32 d, a, b, c, immLut", {}, "d = any function of three bits: bit (4a + 2b + c) of immLut, for each bit",
          "9.7.8.6", lop3, operand_types={"d": "b32", "a": "b32", "b": "b32", "c": "b32", "immLut": "b32"},
          forms={"immLut": "imm"}),
+    *(_row(f"lop3.bool.b32 d|p, a, b, c, immLut, {sign}s", {"bool": ("or", "and")},
+           f"d as without .bool; p = (d is not 0) combined with {'the inverse of ' if sign else ''}s", "9.7.8.6", lane,
+           form="not" if sign else "", forms={"immLut": "imm"},
+           operand_types={**dict.fromkeys(("d", "a", "b", "c", "immLut"), "b32"), "s": "pred"})
+      for sign, lane in (("", lop3_bool), ("!", lop3_bool_not))),
     _row("shf.dir.mode.b32 d, a, b, c", {"dir": ("l", "r"), "mode": ("clamp", "wrap")},
          "d = high half of {b, a} << c (.l) or low half of {b, a} >> c (.r); c taken modulo 32 or at most 32",
          "9.7.8.7", shf,

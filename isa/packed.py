@@ -10,6 +10,8 @@ from .instr import Instr, Kind, Op
 from .rounding import halves, joined
 
 V = Any
+_RN = ("rn",)
+_SIGNS = ("a", "c")
 
 
 def both(lane: Callable[..., V]) -> Callable[..., V]:
@@ -24,17 +26,17 @@ def both(lane: Callable[..., V]) -> Callable[..., V]:
 
 
 def _row(syntax: str, types: tuple[str, ...], meaning: str, section: str, lane: Any, latency: str = "half",
-         rnd: bool = False, check: Any = None) -> Instr:  # fmt: skip
-    slots = {"type": types, **({"rnd": ("rn",)} if rnd else {})}
+         rnd: tuple[str, ...] = (), check: Any = None, inner_signs: tuple[str, ...] = ()) -> Instr:  # fmt: skip
+    slots = {"type": types, **({"rnd": rnd} if rnd else {})}
     return Instr(syntax, slots, Kind.LANE, latency, f"{meaning}, for both halves", f"PTX ISA 9.0, {section}",
                  both(lane),
-                 check=check)  # fmt: skip
+                 check=check, inner_signs=inner_signs)  # fmt: skip
 
 
 def _floats(name: str, section: str, text: str, lane: Any) -> list[Instr]:
     return [
-        _row(f"{name}{{.rnd}}{{.ftz}}{{.sat}}.type d, a, b", ("f16x2",), text, section, lane, rnd=True),
-        _row(f"{name}{{.rnd}}.type d, a, b", ("bf16x2",), text, section, lane, rnd=True),
+        _row(f"{name}{{.rnd}}{{.ftz}}{{.sat}}.type d, a, b", ("f16x2",), text, section, lane, rnd=_RN),
+        _row(f"{name}{{.rnd}}.type d, a, b", ("bf16x2",), text, section, lane, rnd=_RN),
     ]
 
 
@@ -52,9 +54,16 @@ ROWS = (
     *_floats("add", "9.7.4.1", "d = a + b", floats.add),
     *_floats("sub", "9.7.4.2", "d = a - b", floats.sub),
     *_floats("mul", "9.7.4.3", "d = a * b", floats.mul),
-    _row("fma.rnd{.ftz}{.sat}.type d, a, b, c", ("f16x2",), _FMA, "9.7.4.4", floats.fma, rnd=True),
-    _row("fma.rnd{.ftz}.relu.type d, a, b, c", ("f16x2",), _FMA + ", at least 0", "9.7.4.4", floats.fma, rnd=True),
-    _row("fma.rnd{.relu}.type d, a, b, c", ("bf16x2",), _FMA + "; .relu: at least 0", "9.7.4.4", floats.fma, rnd=True),
+    _row("fma.rnd{.ftz}{.sat}.type d, a, b, c", ("f16x2",), _FMA, "9.7.4.4", floats.fma, rnd=_RN,
+         inner_signs=_SIGNS),
+    _row("fma.rnd{.ftz}.relu.type d, a, b, c", ("f16x2",), _FMA + ", at least 0", "9.7.4.4", floats.fma, rnd=_RN),
+    _row("fma.rnd{.relu}.type d, a, b, c", ("bf16x2",), _FMA + "; .relu: at least 0", "9.7.4.4", floats.fma,
+         rnd=_RN, inner_signs=_SIGNS),
+    _row("fma.rnd.oob{.sat}.type d, a, b, c", ("f16x2",), floats.OOB, "9.7.4.4", floats.fma_oob, rnd=_RN),
+    _row("fma.rnd.oob.relu.type d, a, b, c", ("f16x2",), floats.OOB + ", at least 0", "9.7.4.4", floats.fma_oob,
+         rnd=_RN),
+    _row("fma.rnd.oob{.relu}.type d, a, b, c", ("bf16x2",), floats.OOB + "; .relu: at least 0", "9.7.4.4",
+         floats.fma_oob, rnd=_RN),
     _row("neg{.ftz}.type d, a", ("f16x2",), "d = -a", "9.7.4.5", floats.neg, "alu"),
     _row("neg.type d, a", ("bf16x2",), "d = -a", "9.7.4.5", floats.neg, "alu"),
     _row("abs{.ftz}.type d, a", ("f16x2",), "d = |a|", "9.7.4.6", floats.absolute, "alu"),

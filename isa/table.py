@@ -18,6 +18,7 @@ from . import (
     compare,
     control,
     convert,
+    fields,
     floats,
     hub,
     logic,
@@ -26,9 +27,11 @@ from . import (
     multimem,
     packed,
     runtime,
+    simd_video,
     sync,
     tensor,
     transcendental,
+    video,
     warp,
 )
 from .instr import ALIASES, Instr, IsaError, Op, Operand, Part
@@ -36,8 +39,8 @@ from .special import SPECIAL, SpecialReg
 from .types import TYPES
 from .unmodelled import missing_feature
 
-CHAPTERS = (arith, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, cache, async_copy, bulk,
-            cluster, control, sync, warp, tensor, multimem, hub, runtime)  # fmt: skip
+CHAPTERS = (arith, fields, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, cache, async_copy,
+            bulk, cluster, control, sync, warp, tensor, multimem, video, simd_video, hub, runtime)  # fmt: skip
 """Modules with rows, in the order of the reference."""
 ROWS: tuple[Instr, ...] = tuple(row for chapter in CHAPTERS for row in chapter.ROWS)
 MNEMONICS: dict[str, tuple[Instr, ...]] = {

@@ -12,12 +12,6 @@ KNOWN_UNMODELLED: dict[str, str] = {
     "tcgen05": "tensor memory of later GPUs",
     "st.bulk": "bulk initialisation of shared memory",
     "clusterlaunchcontrol": "clusters of later GPUs",
-    "fns": "find n-th set bit", "szext": "sign- or zero-extend from a bit", "bmsk": "bit masks",
-    "vadd": "video instructions", "vsub": "video instructions", "vabsdiff": "video instructions",
-    "vmin": "video instructions", "vmax": "video instructions", "vshl": "video instructions",
-    "vshr": "video instructions", "vmad": "video instructions", "vset": "video instructions",
-    **{f"v{name}{n}": "video instructions" for n in (2, 4)
-       for name in ("add", "sub", "avrg", "absdiff", "min", "max", "set")},
 }  # fmt: skip
 """Opcode prefix -> what of the machine it needs."""
 

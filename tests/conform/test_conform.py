@@ -15,9 +15,7 @@ HERE = Path(__file__).resolve().parent
 SPECS = spec_names(HERE)
 REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
 FAILING = {
-    "bf16_arith": "ptxas fuses bf16 multiplications and additions",
     "fp_approx_special": "tanh.approx and cos.approx of a few values",
-    "int_simd_video": "video instructions",
     "triton_matmul_tf32": "cp.async of no bytes from memory that is not allocated",
     "wgmma_f16": "wgmma",
 }

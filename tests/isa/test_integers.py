@@ -26,7 +26,7 @@ BINARY: dict[str, tuple[tuple[str, ...], Callable[[int, int, int], int]]] = {
     "mul.lo": (ALL, lambda a, b, w: a * b),
     "mul.hi": (ALL, lambda a, b, w: a * b >> w),
     "div": (ALL, lambda a, b, w: quotient(a, b)),
-    "rem": (ALL, lambda a, b, w: a if b == 0 else a - quotient(a, b) * b),
+    "rem": (ALL, lambda a, b, w: -1 if b == 0 else a - quotient(a, b) * b),
     "min": (ALL, lambda a, b, w: min(a, b)),
     "max": (ALL, lambda a, b, w: max(a, b)),
     "add.sat": (("s32",), lambda a, b, w: clamp(a + b, w)),

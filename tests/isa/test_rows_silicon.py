@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,14 @@ def emulated(op: Op) -> bool:
     return op.instr.mnemonic in SUMS and wide
 
 
-def recorded() -> Iterator[tuple[Op, list[Array], Array]]:
+@cache
+def recorded() -> tuple[tuple[Op, list[Array], Array], ...]:
     """(Op, raw bits of its sources, raw bits of its results)."""
-    data = np.load(FILE)
+    return tuple(_read())
+
+
+def _read() -> Iterator[tuple[Op, list[Array], Array]]:
+    data = dict(np.load(FILE))
     at = 0
     for name, sources in zip(json.loads(str(data["names"])), json.loads(str(data["sources"])), strict=True):
         op = resolve(name)

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sim.command_line import CHECK, INTERRUPTED, OK, PRESET, USAGE, UsageError, did_you_mean, pairs, parse, report, say
+from sim.command_line import CHECK, INTERRUPTED, OK, USAGE, UsageError, did_you_mean, pairs, parse, report, say
+from sim.recorded_options import PRESET
 
 if TYPE_CHECKING:
     from isa.image import Image
@@ -297,11 +298,12 @@ def _trace(options: Any) -> int:
     return CHECK if run_command(options, sys.stdout) else OK
 
 
-def _conform(options: Any) -> int:
-    from assembler import assemble as assemble_source
-    from sim.conform import run_command
+def _recorded(options: Any) -> int:
+    from importlib import import_module
 
-    return OK if run_command(options, assemble_source) else CHECK
+    from assembler import assemble as assemble_source
+
+    return OK if import_module(f"sim.{options.command}").run_command(options, assemble_source) else CHECK
 
 
 def _isa(options: Any) -> int:
@@ -371,11 +373,8 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "dis": _dis,
     "check": _check,
     "trace": _trace,
-    "conform": _conform,
-    "isa": _isa,
-    "config": _config,
-    "doctor": _doctor,
-    "test": _test,
+    **dict.fromkeys(("conform", "validate"), _recorded),
+    **{"isa": _isa, "config": _config, "doctor": _doctor, "test": _test},
 }
 
 

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-PRESET = "h200"
+from .recorded_options import config_options, conform_options, number, validate_options
+
 OK, SOURCE, USAGE, CHECK, TRAP, LIMIT, BUG, INTERRUPTED = 0, 1, 2, 3, 5, 6, 70, 130
 EXIT_CODES = """exit codes: 0 fine, 1 errors in the source, 2 wrong usage, 3 a check of the program failed, 4 deadlock,
 5 trap (bad address, illegal instruction), 6 limit reached, 70 a bug of simasm, 130 interrupted"""
-COMMANDS = ("run", "asm", "dis", "check", "trace", "conform", "isa", "config", "doctor", "test")
+COMMANDS = ("run", "asm", "dis", "check", "trace", "conform", "validate", "isa", "config", "doctor", "test")
 
 ERRORS = {"AssemblyError": SOURCE, "UsageError": USAGE, "ConfigError": USAGE, "TraceError": USAGE, "HostError": USAGE}
 """Exceptions that are not our bugs, by name (their modules may not be loaded), and their exit codes.
@@ -78,22 +79,6 @@ def _value(text: str) -> Any:
     return text
 
 
-def _number(low: int, high: int | None = None) -> Callable[[str], int]:
-    """A reader of whole numbers for argparse."""
-
-    def read(text: str) -> int:
-        limits = f"from {low} to {high}" if high is not None else f"of at least {low}"
-        try:
-            value = int(text, 0)
-        except ValueError:
-            value = low - 1
-        if value < low or (high is not None and value > high):
-            raise argparse.ArgumentTypeError(f"`{text}` is not a whole number {limits}")
-        return value
-
-    return read
-
-
 def parse(words: list[str]) -> Any:
     """The options as attributes, ``command`` among them. Leaves with `SystemExit` for --help and wrong options."""
     if words[:1] == ["test"]:
@@ -130,13 +115,14 @@ def _parser() -> _Parser:
     check.add_argument("files", metavar="FILE", nargs="+")
     _define_option(check)
     _trace_options(command("trace", "list, query or compare recorded traces"))
-    _conform_options(command("conform", "run recorded specs and compare with what a GPU gave"))
+    conform_options(command("conform", "run recorded specs and compare with what a GPU gave"))
+    validate_options(command("validate", "run kernels with measured times; show simulated beside measured"))
     isa = command("isa", "the instruction table")
     isa.add_argument("action", choices=("list", "show"))
     isa.add_argument("name", nargs="?", default="", help="an instruction to show, or a chapter to list")
     config = command("config", "the numbers of the machine, their units, and where each is from")
     config.add_argument("action", choices=("show", "presets"))
-    _config_options(config)
+    config_options(config)
     command("doctor", "check this installation")
     command("test", "run the tests of simasm; arguments are those of pytest")
     return top
@@ -148,20 +134,13 @@ def _define_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _config_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--preset", default=PRESET, help=f"machine, default {PRESET}; see simasm config presets")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a number; see simasm config show"
-    )
-
-
 def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", nargs="?", help="a source, or an image written by simasm asm")
-    parser.add_argument("--gpus", type=_number(1, 64), default=1, metavar="N", help="GPUs of the machine, default 1")
-    _config_options(parser)
+    parser.add_argument("--gpus", type=number(1, 64), default=1, metavar="N", help="GPUs of the machine, default 1")
+    config_options(parser)
     _define_option(parser)
-    parser.add_argument("--seed", type=_number(0), default=0, help="of everything random, default 0")
-    parser.add_argument("--threads", type=_number(1), help="default: all cores; results do not depend on it")
+    parser.add_argument("--seed", type=number(0), default=0, help="of everything random, default 0")
+    parser.add_argument("--threads", type=number(1), help="default: all cores; results do not depend on it")
     parser.add_argument(
         "--trace",
         nargs="?",
@@ -171,19 +150,9 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--functional", action="store_true", help="results only, no timing")
     parser.add_argument("--host", metavar="NAME", help="which .host block, if there are several")
-    parser.add_argument("--max-cycles", type=_number(1), metavar="N", help="stop there, exit code 6")
+    parser.add_argument("--max-cycles", type=number(1), metavar="N", help="stop there, exit code 6")
     parser.add_argument("--json", action="store_true", help="print results as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
-
-
-def _conform_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("directory", metavar="DIR", help="specs: NAME.json, NAME.npz and the PTX they name")
-    parser.add_argument("--only", metavar="NAME,...", help="these specs; default: all of DIR")
-    parser.add_argument("--functional", action="store_true", help="results only, no timing")
-    _config_options(parser)
-    parser.add_argument("--jobs", type=_number(1), default=2, metavar="N", help="worker processes, default 2")
-    parser.add_argument("--timeout", type=_number(1), default=300, metavar="S", help="seconds per spec, default 300")
-    parser.add_argument("--json", action="store_true", help="print outcomes as JSON")
 
 
 def _trace_options(parser: argparse.ArgumentParser) -> None:
@@ -197,7 +166,7 @@ def _trace_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--perfetto", metavar="FILE", help="write a timeline for ui.perfetto.dev")
     parser.add_argument("--kanata", metavar="FILE", help="write a pipeline view for Konata")
     parser.add_argument("--form", default="auto", choices=("auto", "table", "plain", "csv", "json"))
-    parser.add_argument("--limit", type=_number(0), default=10_000, help="lines of a listing, 0 for all")
+    parser.add_argument("--limit", type=number(0), default=10_000, help="lines of a listing, 0 for all")
 
 
 def _arguments(words: list[str]) -> list[str]:

@@ -5,12 +5,10 @@ Specs run in worker processes, so one that brings its process down costs only it
 """
 
 import json
-import multiprocessing
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from .machine import Machine
 from .specdata import DTYPES, differences, initial, scalar
 from .state import LOCAL_LANE_BYTES
 from .tensormap import TensorMap
+from .workers import run_tasks
 
 FORMAT = 1
 """Version of specs; others are refused."""
@@ -238,86 +237,12 @@ def run_specs(
 ) -> Iterator[Outcome]:
     """Run specs in ``jobs`` worker processes; outcomes come in the order of ``names``."""
     work = (folder, assemble, preset, settings, functional)
-    left, done, running = list(names), {}, [_Worker(work)]
-    try:
-        for name in names:
-            while name not in done:
-                for worker in running:
-                    if worker.name == "" and left:
-                        worker.start(left.pop(0), patience_s)
-                for outcome in _outcomes(running):
-                    done[outcome.name] = outcome
-                running = [worker if worker.alive else _Worker(work) for worker in running]
-                # the first spec may compile the core, which the other workers then find in the cache
-                running += [_Worker(work) for _ in range(min(jobs, len(names)) - len(running))] if done else []
-            yield done[name]
-    finally:
-        for worker in running:
-            worker.stop()
+    for name, outcome, reason, seconds in run_tasks(names, _task, work, jobs, patience_s):
+        yield outcome or Outcome(name, False, reason, seconds)
 
 
-class _Worker:
-    """A process that runs one spec after the other."""
-
-    def __init__(self, work: tuple[Any, ...]) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_work, args=(other, *work), daemon=True)
-        self.process.start()
-        other.close()
-        self.name, self.deadline, self.begin, self.alive = "", 0.0, 0.0, True
-
-    def start(self, name: str, patience_s: float) -> None:
-        """Give it a spec."""
-        self.name, self.begin = name, time.monotonic()
-        self.deadline = self.begin + patience_s
-        self.pipe.send(name)
-
-    def outcome(self) -> Outcome | None:
-        """What became of its spec, if that is known."""
-        try:
-            if self.pipe.poll():
-                found: Outcome = self.pipe.recv()
-                self.name = ""
-                return found
-            if time.monotonic() < self.deadline:
-                return None
-            reason = f"no result after {self.deadline - self.begin:.0f} s"
-        except (EOFError, ConnectionError):
-            self.process.join()
-            code = self.process.exitcode or 0
-            reason = f"the simulator ended with signal {-code}" if code < 0 else f"the simulator ended with code {code}"
-        self.stop()
-        return Outcome(self.name, False, reason, round(time.monotonic() - self.begin, 3))
-
-    def stop(self) -> None:
-        """End the process."""
-        self.alive = False
-        self.process.kill()
-        self.process.join()
-        self.pipe.close()
-
-
-def _outcomes(workers: list[_Worker]) -> Iterator[Outcome]:
-    """Wait until a worker has a result, ended, or took too long."""
-    busy = [worker for worker in workers if worker.name]
-    wait([worker.pipe for worker in busy], max(0.0, min(w.deadline for w in busy) - time.monotonic()))
-    for worker in busy:
-        if outcome := worker.outcome():
-            yield outcome
-
-
-def _work(
-    pipe: Connection, folder: Path, assemble: Assemble, preset: str, settings: list[str], functional: bool
-) -> None:
-    """A worker process: takes names, gives outcomes, until the other end is closed."""
-    config = Config.load(preset, settings)
-    while True:
-        try:
-            name = pipe.recv()
-        except EOFError:
-            return
-        pipe.send(run_spec(folder, name, assemble, config, functional))
+def _task(name: str, folder: Path, assemble: Assemble, preset: str, settings: list[str], functional: bool) -> Outcome:
+    return run_spec(folder, name, assemble, Config.load(preset, settings), functional)
 
 
 def run_command(options: Any, assemble: Assemble) -> bool:

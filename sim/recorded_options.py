@@ -1,0 +1,55 @@
+"""Options of the commands that need what a GPU gave: recorded outputs (conform) and times (validate); shared options."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+PRESET = "h200"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def number(low: int, high: int | None = None) -> Callable[[str], int]:
+    """A reader of whole numbers for argparse."""
+
+    def read(text: str) -> int:
+        limits = f"from {low} to {high}" if high is not None else f"of at least {low}"
+        try:
+            value = int(text, 0)
+        except ValueError:
+            value = low - 1
+        if value < low or (high is not None and value > high):
+            raise argparse.ArgumentTypeError(f"`{text}` is not a whole number {limits}")
+        return value
+
+    return read
+
+
+def config_options(parser: argparse.ArgumentParser) -> None:
+    """Preset and single numbers of the machine."""
+    parser.add_argument("--preset", default=PRESET, help=f"machine, default {PRESET}; see simasm config presets")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a number; see simasm config show"
+    )
+
+
+def conform_options(parser: argparse.ArgumentParser) -> None:
+    """Of ``simasm conform``."""
+    parser.add_argument("directory", metavar="DIR", help="specs: NAME.json, NAME.npz and the PTX they name")
+    parser.add_argument("--only", metavar="NAME,...", help="these specs; default: all of DIR")
+    parser.add_argument("--functional", action="store_true", help="results only, no timing")
+    config_options(parser)
+    parser.add_argument("--jobs", type=number(1), default=2, metavar="N", help="worker processes, default 2")
+    parser.add_argument("--timeout", type=number(1), default=300, metavar="S", help="seconds per spec, default 300")
+    parser.add_argument("--json", action="store_true", help="print outcomes as JSON")
+
+
+def validate_options(parser: argparse.ArgumentParser) -> None:
+    """Of ``simasm validate``."""
+    default = ROOT / "tests" / "validation"
+    parser.add_argument("directory", metavar="DIR", nargs="?", default=default, help="default: tests/validation")
+    parser.add_argument("--only", metavar="NAME,...", help="cases KERNEL/CASE that begin so; default: all of DIR")
+    parser.add_argument("--plot", metavar="FILE", default="out/validation.svg", help="default out/validation.svg")
+    config_options(parser)
+    parser.add_argument("--jobs", type=number(1), default=2, metavar="N", help="worker processes, default 2")
+    parser.add_argument("--timeout", type=number(1), default=1200, metavar="S", help="seconds per case, default 1200")
+    parser.add_argument("--json", action="store_true", help="print results as JSON")

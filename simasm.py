@@ -14,12 +14,13 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.command_line import CHECK, INTERRUPTED, OK, USAGE, UsageError, did_you_mean, pairs, parse, report, say
+from sim.named_files import existing, write
 from sim.recorded_options import PRESET
 
 if TYPE_CHECKING:
@@ -34,21 +35,24 @@ SCHEMA = 1
 # --- Python API
 
 
-def assemble(source: str | Path, defines: Mapping[str, Any] | None = None) -> Image:
-    """Assemble a file, or the text of a program if ``source`` has more than one line; or load an assembled Image.
+def assemble(source: str | Path | Sequence[str | Path], defines: Mapping[str, Any] | None = None) -> Image:
+    """Assemble a file, or the text of a module if ``source`` has more than one line; or load an assembled Image.
 
-    ``defines`` override ``.set`` names of the program. Raises ``assembler.AssemblyError`` with all errors of the
-    source, `UsageError` if there is no such file.
+    Several sources are modules of one program. ``defines`` override ``.set`` names of the program. Raises
+    ``assembler.AssemblyError`` with all errors of the sources, `UsageError` if there is no such file.
     """
-    is_text = isinstance(source, str) and "\n" in source
-    path = None if is_text else _existing(source)
-    if path and path.read_bytes()[:2] == b"PK":
+    sources = [source] if isinstance(source, str | Path) else source
+    texts = [one if isinstance(one, str) and "\n" in one else existing(one) for one in sources]
+    images = [path for path in texts if isinstance(path, Path) and path.read_bytes()[:2] == b"PK"]
+    if images and len(texts) > 1:
+        raise UsageError(f"{images[0]}: is an assembled program; only sources can be linked")
+    if images:
         from isa.image import load
 
-        return load(path)
+        return load(images[0])
     from assembler import assemble as assemble_source
 
-    return assemble_source(path or source, defines=dict(defines or {}))
+    return assemble_source(texts, defines=dict(defines or {}))
 
 
 def disassemble(image: Image) -> str:
@@ -117,7 +121,7 @@ class Result:
 
 
 def run(
-    source: str | Path | Image,
+    source: str | Path | Sequence[str | Path] | Image,
     gpus: int = 1,
     preset: str = PRESET,
     settings: Mapping[str, Any] | None = None,
@@ -137,7 +141,7 @@ def run(
     ``output`` gets the lines the program and its kernels print. Raises what `assemble` and `Machine` do, ``HostError``,
     ``MachineFault``, ``Deadlock`` and ``LimitReached``; a trace is kept in every case.
     """
-    image = assemble(source, defines) if isinstance(source, str | Path) else source
+    image = assemble(source, defines) if isinstance(source, str | Path | Sequence) else source
     program = _host_block(image, host)
     from sim.host import host_rows, run_host
     from sim.runtime import Lines
@@ -156,18 +160,6 @@ def run(
     stats = {**machine.stats(), "checks": done.checks, "host": host_rows(done.log), "trace": recorded}
     stats |= {"wall_s": machine.wall_s, "memory_hash": machine.memory_hash(), "stats_hash": machine.stats_hash()}
     return Result(machine, stats, done.checks)
-
-
-def _existing(path: str | Path) -> Path:
-    """The path, if there is such a file; else an error that names a similar one."""
-    found = Path(path)
-    if found.is_file():
-        return found
-    if found.is_dir():
-        raise UsageError(f"{found}: is a directory, not a program")
-    folder = found.parent if found.parent.is_dir() else None
-    names = [other.name for other in folder.iterdir()] if folder else []
-    raise UsageError(f"{found}: no such file{did_you_mean(found.name, names)}")
 
 
 def _host_block(image: Image, name: str | None) -> dict[str, Any]:
@@ -214,7 +206,7 @@ def _run(options: Any) -> int:
     trace = _trace_option(options)
     with Progress(sys.stderr, quiet=options.quiet) as progress:
         result = run(
-            options.file,
+            options.files,
             gpus=options.gpus,
             preset=options.preset,
             settings=pairs(options.set, "--set"),
@@ -242,9 +234,9 @@ def _run(options: Any) -> int:
 
 def _trace_option(options: Any) -> str | None:
     """The value of --trace; ``--trace FILE`` with nothing after it means the program, not a directory."""
-    if options.file is None and options.trace and Path(options.trace).is_file():
-        options.file, options.trace = options.trace, ""
-    if options.file is None:
+    if not options.files and options.trace and Path(options.trace).is_file():
+        options.files, options.trace = [options.trace], ""
+    if not options.files:
         raise UsageError("run: which program? simasm FILE [options]")
     trace: str | None = options.trace
     return trace
@@ -254,41 +246,35 @@ def _asm(options: Any) -> int:
     if options.emit_ptx:
         from assembler import emit_ptx
 
-        _write(options.output or "-", emit_ptx(_existing(options.file), defines=pairs(options.define, "-D")))
+        if len(options.files) > 1:
+            raise UsageError("asm: --emit-ptx writes one module: name one file")
+        write(options.output or "-", emit_ptx(existing(options.files[0]), defines=pairs(options.define, "-D")))
         return OK
     from assembler import resource_lines
     from isa.image import save
 
-    image = assemble(options.file, pairs(options.define, "-D"))
-    output = Path(options.output or Path("out") / f"{Path(options.file).stem}.npz")
+    image = assemble(options.files, pairs(options.define, "-D"))
+    output = Path(options.output or Path("out") / f"{Path(options.files[0]).stem}.npz")
     output.parent.mkdir(parents=True, exist_ok=True)
     save(image, output)
-    print(*resource_lines(image), f"{options.file}: {len(image)} instructions -> {output}", sep="\n")
+    print(*resource_lines(image), f"{' '.join(options.files)}: {len(image)} instructions -> {output}", sep="\n")
     return OK
 
 
-def _write(output: str, text: str) -> None:
-    if output == "-":
-        sys.stdout.write(text)
-    else:
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
-        Path(output).write_text(text, encoding="utf-8")
-
-
 def _dis(options: Any) -> int:
-    _write(options.output, disassemble(assemble(options.file, pairs(options.define, "-D"))))
+    write(options.output, disassemble(assemble(options.files, pairs(options.define, "-D"))))
     return OK
 
 
 def _check(options: Any) -> int:
     code = OK
-    for file in options.files:
+    for files in [options.files] if options.link else [[file] for file in options.files]:
         try:
-            image = assemble(file, pairs(options.define, "-D"))
+            image = assemble(files, pairs(options.define, "-D"))
         except Exception as error:  # every file is looked at; what is not the user's is raised again
             code = max(code, report(error, _colored))
         else:
-            print(f"{file}: ok, {len(image.kernels)} kernels, {len(image)} instructions")
+            print(f"{' '.join(files)}: ok, {len(image.kernels)} kernels, {len(image)} instructions")
     return code
 
 

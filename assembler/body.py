@@ -201,7 +201,7 @@ class BodyChecker:
 
     def _missing_target(self, item: Instruction, target: str) -> None:
         what = "extension" if target in EXTENSIONS else "instruction"
-        now = ", ".join(self.module.program.targets)
+        now = ", ".join(self.module.targets)
         help = f"write `.target {now}, {target}`" if target in EXTENSIONS else f"write `.target {target}`"
         self.problems.error("target", f"`{item.opcode}` is an {what} that needs `.target {target}`", item.opcode_span,
                             "not switched on", help)  # fmt: skip

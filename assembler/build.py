@@ -4,48 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from assembler import cache
 from assembler.alloc import MAX_SLOTS
-from assembler.check import check_module
+from assembler.check import check_modules
 from assembler.collector import no_garbage_collection
 from assembler.diagnostics import AssemblyError, Diagnostic, has_errors, in_order
 from assembler.lower import lower
 from assembler.parse import parse_module
 from assembler.problems import Problems
 from assembler.program import Program
-from assembler.source import Source
+from assembler.source import SourceFile
 from isa.image import Image
 
+Text: TypeAlias = "str | Path"
+"""A file (a Path, or a text of one line), or the text of a module."""
 
-def read_source(source: str | Path) -> tuple[str, str]:
-    """(text, path for messages) of a program given as a file or as its text."""
+
+def read_source(source: Text) -> tuple[str, str]:
+    """(text, path for messages) of a module given as a file or as its text."""
     if isinstance(source, Path) or "\n" not in source:
         path = Path(source)
         return path.read_text(encoding="utf-8"), str(path)
     return source, "<text>"
 
 
+def read_sources(source: Text | Sequence[Text]) -> list[tuple[str, str]]:
+    """The same of each module of a program."""
+    return [read_source(one) for one in ([source] if isinstance(source, str | Path) else source)]
+
+
 def _checked(
-    text: str, path: str, include_dirs: Sequence[str | Path], defines: Mapping[str, str]
-) -> tuple[Program, Source, list[Diagnostic]]:
-    module, diagnostics = parse_module(text, path, include_dirs, defines)
+    sources: Sequence[tuple[str, str]], include_dirs: Sequence[str | Path], defines: Mapping[str, str]
+) -> tuple[Program, list[SourceFile], list[Diagnostic]]:
+    files: list[SourceFile] = []
+    parsed = [parse_module(text, path, include_dirs, defines, files) for text, path in sources]
     problems = Problems()
-    program = check_module(module, problems)
-    return program, module.span.source, in_order([*diagnostics, *problems.diagnostics])
+    program = check_modules([module for module, _ in parsed], problems)
+    found = [diagnostic for _, diagnostics in parsed for diagnostic in diagnostics]
+    return program, files, in_order([*found, *problems.diagnostics])
 
 
 def check(
-    source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
+    source: Text | Sequence[Text], include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
 ) -> list[Diagnostic]:
-    """All errors and warnings of a file or text, in the order of the text."""
-    text, path = read_source(source)
+    """All errors and warnings of a file or text, or of several that are one program, in the order of the text."""
+    sources = read_sources(source)
     with no_garbage_collection():
-        program, origin, diagnostics = _checked(text, path, include_dirs, _texts(defines))
+        program, files, diagnostics = _checked(sources, include_dirs, _texts(defines))
         if not has_errors(diagnostics):
             places = {body.name: body.place for body in program.bodies}
-            for kernel in _lowered(program, origin).kernels:
+            for kernel in _lowered(program, files).kernels:
                 if kernel.pressure > MAX_SLOTS:
                     message = f"`{kernel.name}` needs {kernel.pressure} registers, a thread has {MAX_SLOTS}"
                     diagnostics.append(Diagnostic("warning", "registers", message, places[kernel.name]))
@@ -53,25 +63,25 @@ def check(
 
 
 def assemble(
-    source: str | Path, include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
+    source: Text | Sequence[Text], include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
 ) -> Image:
-    """The Image of a file (a Path, or a text of one line) or of a program's text; AssemblyError with all its errors."""
-    text, path = read_source(source)
-    name = cache.key(text, path, include_dirs, _texts(defines))
+    """The Image of a module, or of several that are one program; AssemblyError with all their errors."""
+    sources = read_sources(source)
+    name = cache.key(sources, include_dirs, _texts(defines))
     kept = cache.fetch(name)
     if kept is not None:
         return kept
     with no_garbage_collection():
-        program, origin, diagnostics = _checked(text, path, include_dirs, _texts(defines))
+        program, files, diagnostics = _checked(sources, include_dirs, _texts(defines))
         if has_errors(diagnostics):
             raise AssemblyError(diagnostics)
-        image = _lowered(program, origin)
+        image = _lowered(program, files)
     cache.keep(name, image)
     return image
 
 
-def _lowered(program: Program, origin: Source) -> Image:
-    return lower(program, [file.path for file in origin.files], [file.text for file in origin.files])
+def _lowered(program: Program, files: Sequence[SourceFile]) -> Image:
+    return lower(program, [file.path for file in files], [file.text for file in files])
 
 
 def _texts(defines: Mapping[str, Any] | None) -> dict[str, str]:

@@ -34,13 +34,12 @@ def _assembler_digest() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 
-def key(text: str, path: str, include_dirs: Sequence[object], defines: Mapping[str, str]) -> str:
+def key(sources: Sequence[tuple[str, str]], include_dirs: Sequence[object], defines: Mapping[str, str]) -> str:
     """Name of a program's Image, but for the files it includes."""
     facts = [
         digest(),
         _assembler_digest(),
-        text,
-        path,
+        sources,
         os.getcwd(),
         list(map(str, include_dirs)),
         sorted(defines.items()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from assembler.body import EXTENSIONS, BodyChecker
@@ -10,6 +12,7 @@ from assembler.disassemble import PRAGMA
 from assembler.dynamic_stack import refuse_recursive
 from assembler.entries import FUNC
 from assembler.host_check import check_host
+from assembler.link import link, signature_difference
 from assembler.problems import Problems
 from assembler.program import KIND, ROLE, TYPE, VALUE, Body, Call, Physical, Place, Program, Variable
 from assembler.scope import Scope, VectorRegister
@@ -39,43 +42,61 @@ LIMITS = {"maxntid": "maxntid", "reqntid": "reqntid", "reqnctapercluster": "clus
 SPACES = ("global", "const", "shared", "local", "param")
 
 
-def check_module(module: Module, problems: Problems) -> Program:
-    """The checked program of `module`; it means something only if `problems` has no errors."""
-    return ModuleChecker(module, problems).run()
+def check_modules(modules: Sequence[Module], problems: Problems) -> Program:
+    """The checked program that `modules` are together; it means something only if `problems` has no errors."""
+    program = Program(list(dict.fromkeys(name.name for module in modules for name in module.targets)))
+    checkers = [ModuleChecker(module, program, problems) for module in modules]
+    for checker in checkers:
+        checker.declare()
+    link(checkers, program, problems)
+    for checker in checkers:
+        checker.define()
+    for checker in checkers:
+        checker.finish_calls()
+    refuse_recursive(program, problems)
+    hosts = [item for module in modules for item in module.items if isinstance(item, HostProgram)]
+    for item in hosts[1:]:
+        problems.error(
+            "repeated", "a program has one `.host` block", item.span, notes=((hosts[0].span, "the first is"),)
+        )
+    if hosts:
+        first = hosts[0]
+        sets = list(dict.fromkeys(name for module in modules for name in module.constants))
+        file = first.span.file
+        program.host = {"name": first.name, "statements": first.statements, "sets": sets, "file": file}
+        check_host(first, program, problems)
+    return program
 
 
 class ModuleChecker:
-    """Checks a module. Declarations first, then bodies, then what needs all of them."""
+    """Checks a module: declarations first, then, once modules are linked, bodies, then what needs all of them."""
 
-    def __init__(self, module: Module, problems: Problems):
-        self.module, self.problems = module, problems
-        self.targets = {name.name for name in module.targets}
-        self.program = Program([name.name for name in module.targets])
+    def __init__(self, module: Module, program: Program, problems: Problems):
+        self.module, self.program, self.problems = module, program, problems
+        self.targets = dict.fromkeys(name.name for name in module.targets)
         self.scope = Scope(None, None)
-        self.host: HostProgram | None = None
+        self.aliases: dict[str, tuple[Body, Place]] = {}  # what was declared under an alias' name, and where it is one
         self.places: dict[str, Place] = {}
         self.pending: list[tuple[Variable, Var, Scope]] = []  # initialisers
         self.bodies: list[tuple[Body, Entry | Func, Scope]] = []
         self.direct: list[tuple[Body, int, Place]] = []
         self.indirect: list[tuple[Body, int, Callprototype | Targets | None, Place]] = []
 
-    def run(self) -> Program:
-        """Check everything."""
+    def declare(self) -> None:
+        """Check what the module declares."""
         self._check_targets()
         for item in self.module.items:
             self._declare(item)
         for item in self.module.items:
             if isinstance(item, Alias):
                 self._alias(item)
+
+    def define(self) -> None:
+        """Check bodies and initial values."""
         for body, item, scope in self.bodies:
             self._check_body(body, item, scope)
         for variable, var, scope in self.pending:
             self._initialise(variable, var, scope)
-        self._finish_calls()
-        refuse_recursive(self.program, self.problems)
-        if self.host is not None:
-            check_host(self.host, self.program, self.problems)
-        return self.program
 
     def _check_targets(self) -> None:
         for name in self.module.targets:
@@ -97,16 +118,6 @@ class ModuleChecker:
             self.variable(item, self.scope, None)
         elif isinstance(item, RegDecl):
             self.problems.error("module-register", "registers are declared inside a kernel or function", item.span)
-        elif isinstance(item, HostProgram):
-            self._host(item)
-
-    def _host(self, item: HostProgram) -> None:
-        if self.host is not None:
-            notes = ((self.host.span, "the first is"),)
-            self.problems.error("repeated", "a program has one `.host` block", item.span, notes=notes)
-            return
-        self.host = item
-        self.program.host = {"name": item.name, "statements": item.statements, "sets": list(item.sets)}
 
     def _declare_body(self, item: Entry | Func) -> None:
         known = self.scope.names.get(item.name)
@@ -120,7 +131,10 @@ class ModuleChecker:
                 return
             self.program.bodies.append(body)
             self.places[item.name] = item.name_span
-        if item.body is None and (body.formals or body.results):
+        declared = replace(body) if body is known and (body.formals or body.results) else None
+        if body is not known or body.linkage in ("", "extern"):
+            body.linkage = item.linkage
+        if item.body is None and declared is not None:
             return
         scope = Scope(self.scope, body)
         body.physical = _physical(item.body.items if item.body else ())
@@ -130,8 +144,12 @@ class ModuleChecker:
             variable.number = number
         body.formals = self._parameters(item.params, scope, body)
         body.results = self._parameters(item.returns, scope, body) if isinstance(item, Func) else []
+        if declared is not None and (why := signature_difference(body, declared)):
+            notes = ((declared.place, f"`{item.name}` is declared"),)
+            message = f"`{item.name}` does not fit its declaration: {why}"
+            self.problems.error("mismatch", message, item.name_span, notes=notes)
         if item.body is not None:
-            body.defined = True
+            body.defined, body.place = True, item.name_span
             self._limits(body, item.perf)
             self.bodies.append((body, item, scope))
         if is_kernel:
@@ -162,7 +180,11 @@ class ModuleChecker:
             self.problems.error("bad-size", f"`{var.name}` has no size", var.span)
         known = scope.names.get(var.name) if var.name in scope.own else None
         if isinstance(known, Variable) and known.extern and known.space == var.space and var.linkage != "extern":
-            known.size, known.align, known.extern = size, align, False
+            if known.size not in (0, size) or known.type != var.type:
+                notes = ((known.place, f"`{var.name}` is declared"),)
+                self.problems.error("mismatch", f"`{var.name}` does not fit its declaration", var.span, notes=notes)
+            known.size, known.align, known.extern, known.place = size, align, False, var.span
+            known.linkage = var.linkage or "visible"
             variable = known
         elif isinstance(known, Variable) and var.linkage == "extern" and known.space == var.space:
             return known
@@ -171,6 +193,7 @@ class ModuleChecker:
             variable = Variable(
                 var.name, var.space, var.type, size, align, len(self.program.variables), number, var.span
             )
+            variable.linkage = "" if parameter else var.linkage
             variable.extern = var.linkage == "extern" or (var.space == "shared" and elements == 0)
             if not scope.declare(var.name, variable):
                 self.problems.duplicate(var.name, var.span, known.place if isinstance(known, Variable) else None)
@@ -185,6 +208,11 @@ class ModuleChecker:
         if parameter and body is not None and body.is_kernel:
             variable.space = "entry"
         if var.init is not None:
+            variable.initialised = True
+            if var.linkage == "extern":
+                self.problems.error(
+                    "bad-init", f"`{var.name}` is `.extern`: it is initialised elsewhere", var.init.span
+                )
             if variable.space not in ("global", "const"):
                 self.problems.error("bad-init", f"a .{variable.space} variable has no initial value", var.init.span)
             else:
@@ -207,12 +235,24 @@ class ModuleChecker:
         return variable
 
     def _alias(self, item: Alias) -> None:
-        target = self.scope.names.get(item.target)
-        if not isinstance(target, Body):
-            self.problems.unknown("function", item.target, item.span, self.scope.suggestion(item.target, (Body,)))
-            return
-        known = self.scope.names.get(item.name)
-        if isinstance(known, Body) and not known.defined:
+        """`.alias name, target`: a declared function is a defined one of this module (PTX ISA 9.0, 11.6.5)."""
+        for name in (item.name, item.target):
+            if not isinstance(self.scope.names.get(name), Body):
+                self.problems.unknown("function", name, item.span, self.scope.suggestion(name, (Body,)))
+                return
+        declared, target = self.scope.names[item.name], self.scope.names[item.target]
+        assert isinstance(declared, Body) and isinstance(target, Body)
+        notes = ((target.place, f"`{item.target}` is"),)
+        if declared.is_kernel or target.is_kernel or not target.defined or target.linkage == "weak":
+            message = f"`{item.target}` cannot have an alias: it must be a function defined here, and not `.weak`"
+            self.problems.error("bad-alias", message, item.span, notes=notes)
+        elif declared.defined:
+            self.problems.duplicate(item.name, item.span, declared.place)
+        elif why := signature_difference(declared, target):
+            message = f"`{item.name}` does not fit `{item.target}`: {why}"
+            self.problems.error("mismatch", message, item.span, notes=notes)
+        else:
+            self.aliases[item.name] = declared, item.span
             self.scope.names[item.name] = target
 
     def _initialise(self, variable: Variable, var: Var, scope: Scope) -> None:
@@ -234,7 +274,8 @@ class ModuleChecker:
             if self.problems.errors == errors:  # else a branch may be missing
                 warn_unreachable(body, self.problems)
 
-    def _finish_calls(self) -> None:
+    def finish_calls(self) -> None:
+        """Check calls against the functions they reach."""
         for body, step, prototype, place in self.indirect:
             call = body.calls[step]
             call.callees = self._candidates(prototype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from assembler.program import Entry
@@ -35,21 +36,21 @@ def span_columns(spans: Sequence[Span]) -> dict[str, NDArray[Any]]:
     """File, line, column and end column of each instruction; of text on several lines, what is on the first."""
     import numpy as np
 
-    if spans and len(spans[0].source.marks) == 1:
-        values = _of_plain_text(spans)
-    else:
-        values = list(np.array([_where(span) for span in spans], np.int64).reshape(-1, 4).T)
+    groups = [_of_one_text(list(group)) for _, group in groupby(spans, key=lambda span: id(span.source))]
+    values = np.concatenate(groups, axis=1) if groups else np.zeros((4, 0), np.int64)
     return {
         name: np.minimum(v, np.iinfo(np.dtype(COLUMNS[name])).max).astype(COLUMNS[name])
         for name, v in zip(SPANS, values, strict=True)
     }
 
 
-def _of_plain_text(spans: Sequence[Span]) -> list[NDArray[np.int64]]:
-    """The same for a text without macros, where offsets are those of the file."""
+def _of_one_text(spans: Sequence[Span]) -> NDArray[np.int64]:
+    """The same for one module; in a text without macros, offsets are those of the file."""
     import numpy as np
 
     source = spans[0].source
+    if len(source.marks) > 1:
+        return np.array([_where(span) for span in spans], np.int64).reshape(-1, 4).T
     mark = source.marks[0]
     lines = np.array([*source.files[mark.file].line_starts, len(source.files[mark.file].text) + 1])
     starts, ends = (
@@ -58,7 +59,8 @@ def _of_plain_text(spans: Sequence[Span]) -> list[NDArray[np.int64]]:
     )
     line = np.searchsorted(lines, starts, "right")
     first = lines[line - 1]
-    return [np.full(len(spans), mark.file), line, starts - first + 1, np.minimum(ends - first + 1, lines[line] - first)]
+    ends = np.minimum(ends - first + 1, lines[line] - first)
+    return np.stack([np.full(len(spans), mark.file), line, starts - first + 1, ends])
 
 
 def _where(span: Span) -> tuple[int, int, int, int]:

@@ -103,17 +103,18 @@ def _order(program: Program, graph: Sequence[Sequence[int]]) -> list[Body]:
     return [program.bodies[n] for n in functions if program.bodies[n].defined] + kernels
 
 
-def _unique_names(variables: Sequence[Variable]) -> dict[int, str]:
-    """Names by variable number; those of inner scopes get a suffix where one body has the same name twice."""
+def _unique_names(things: Sequence[Variable | Body]) -> dict[int, str]:
+    """Names by number; those of inner scopes, and those of other modules' own, get a suffix where they are taken."""
     names: dict[int, str] = {}
     taken: set[tuple[int, str]] = set()
-    for variable in variables:
-        name, count = variable.name, 0
-        while (variable.body, name) in taken:
+    for thing in sorted(things, key=lambda thing: not thing.linkage):
+        name, count = thing.name, 0
+        owner = thing.body if isinstance(thing, Variable) else -1
+        while (owner, name) in taken:
             count += 1
-            name = f"{variable.name}${count}"
-        taken.add((variable.body, name))
-        names[variable.number] = name
+            name = f"{thing.name}${count}"
+        taken.add((owner, name))
+        names[thing.number] = name
     return names
 
 
@@ -139,6 +140,7 @@ class _Writer:
         self.symbols = sorted(named, key=self._owner)  # the order in which a text declares them
         self.symbol_index = {v.number: i for i, v in enumerate(self.symbols)}
         self.names = _unique_names(self.symbols)
+        self.function_names = _unique_names(functions)
 
     def _owner(self, variable: Variable) -> tuple[int, int]:
         """Module variables first, then those of each function, then of each kernel."""
@@ -239,10 +241,10 @@ class _Writer:
         start, given = self.starts.get(body.number, -1), body.physical
         frame = body.frame_bytes if body.recursive else extent.frame_end - extent.frame
         if not body.defined:
-            return Function(body.name, -1, -1, 0, 0, 0, 0, 0, 0)
+            return Function(self.function_names[body.number], -1, -1, 0, 0, 0, 0, 0, 0)
         called = sorted({self.function_index[n] for n in self._callees(body)})
         return Function(
-            name=body.name,
+            name=self.function_names[body.number],
             entry=start,
             end=start + len(body.steps) if start >= 0 else -1,
             frame_offset=-1 if body.recursive else given.frame_offset if given else extent.frame,

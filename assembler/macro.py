@@ -39,13 +39,22 @@ class Expanded(NamedTuple):
     diagnostics: list[Diagnostic]
 
 
-def expand(text: str, path: str, include_dirs: Sequence[str | Path], defines: Mapping[str, str]) -> Expanded:
-    """The text with macros, repetitions, conditions and constants worked in."""
+def expand(
+    text: str,
+    path: str,
+    include_dirs: Sequence[str | Path],
+    defines: Mapping[str, str],
+    files: list[SourceFile] | None = None,
+) -> Expanded:
+    """The text with macros, repetitions, conditions and constants worked in.
+
+    `files`: those of the modules before this one, which gets the next number.
+    """
     expander = Expander(include_dirs, defines)
-    source = Source.of_text(text, path)
+    source = Source.of_text(text, path, files)
     if not _ANY.search(text):
         return Expanded(source, {}, (), expander.diagnostics)
-    expander.files = source.files
+    expander.files, expander.own = source.files, len(source.files) - 1
     if path and not path.startswith("<"):
         expander.roots.insert(0, Path(path).resolve().parent)
         expander.including.append(Path(path).resolve())
@@ -67,6 +76,8 @@ class Expander:
     include_dirs: Sequence[str | Path]
     defines: Mapping[str, str]
     files: list[SourceFile] = field(default_factory=list)
+    own: int = 0
+    """Number of the program's own file."""
     roots: list[Path] = field(default_factory=list)
     macros: dict[str, Macro] = field(default_factory=dict)
     constants: dict[str, Value] = field(default_factory=dict)
@@ -207,7 +218,7 @@ class Expander:
 
     def _shown(self, path: Path) -> str:
         """The path as messages print it: relative to the program's folder as the user wrote that."""
-        own = Path(self.files[0].path).parent
+        own = Path(self.files[self.own].path).parent
         return str(own / path.relative_to(own.resolve())) if path.is_relative_to(own.resolve()) else str(path)
 
     # --- blocks ---

@@ -16,7 +16,7 @@ from .diagnostics import Diagnostic, in_order
 from .expressions import Mistake
 from .grammar import error_offset, parse_rule, syntax_error
 from .instruction import ALONE, STATEMENT, instruction
-from .source import Span
+from .source import SourceFile, Span
 from .syntax import Block, HostProgram, Item, Label, Module, Section, Statement
 from .tree import LINKAGES, PERFORMANCE, SPACES
 
@@ -32,13 +32,15 @@ def parse_module(
     path: str = "<text>",
     include_dirs: Sequence[str | Path] = (),
     defines: Mapping[str, str] | None = None,
+    files: list[SourceFile] | None = None,
 ) -> tuple[Module, list[Diagnostic]]:
     """The syntax tree of a program's text and all that is wrong with it; macros are expanded.
 
     `path`: for messages, and for `.include` (files in its folder and `include_dirs`). `defines`: values of constants.
+    `files`: those of the modules before this one; the module's own are added.
     """
     with no_garbage_collection():
-        expanded = macro.expand(text, path, include_dirs, defines or {})
+        expanded = macro.expand(text, path, include_dirs, defines or {}, files)
         module = Parser(expanded).module()
     return module, in_order(expanded.diagnostics)
 
@@ -81,7 +83,8 @@ class Parser:
         value = {name: entry[0] for name, entry in self.header.items()}
         size = value.get("address_size", 64)
         span = self._span(0, len(text))
-        return Module(value.get("version", ""), value.get("target", ()), size, tuple(self.items), span)
+        names = tuple(self.constants)
+        return Module(value.get("version", ""), value.get("target", ()), size, tuple(self.items), names, span)
 
     def _check_header(self) -> None:
         if not {"version", "target"} <= self.header.keys():

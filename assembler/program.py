@@ -88,6 +88,8 @@ class Variable:
     init: bytes | None = None
     relocs: list[tuple[int, int]] = field(default_factory=list)  # to variables, or -1-f to bodies
     extern: bool = False
+    linkage: str = ""  # visible, weak, common, extern (as long as nothing defines it); "" of its module's own
+    initialised: bool = False
     opaque: bool = False
     offset: int = 0
     home: Register | None = None
@@ -129,6 +131,7 @@ class Body:
     is_kernel: bool
     place: Place
     defined: bool = False
+    linkage: str = ""  # visible, weak, extern; "" of its module's own
     steps: list[Step] = field(default_factory=list)
     registers: list[Register] = field(default_factory=list)
     labels: list[int] = field(default_factory=list)

@@ -69,9 +69,11 @@ class Source:
     starts: list[int] = field(default_factory=list)
 
     @classmethod
-    def of_text(cls, text: str, path: str = "<text>") -> Source:
-        """The source of a text without macros."""
-        return cls([SourceFile(path, text)], text, [Mark(0, 0, 0)], [0])
+    def of_text(cls, text: str, path: str = "<text>", files: list[SourceFile] | None = None) -> Source:
+        """The source of a text without macros; its file is added to `files`."""
+        files = [] if files is None else files
+        files.append(SourceFile(path, text))
+        return cls(files, text, [Mark(0, len(files) - 1, 0)], [0])
 
     def piece(self, start: int, end: int, expansion: Expansion | None = None) -> Source:
         """Characters [start, end) with their origins; `expansion`, if given, says why they stand where they will."""

@@ -355,12 +355,13 @@ Item: TypeAlias = Entry | Func | Var | RegDecl | File | Loc | Section | Alias | 
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A whole program: what its lines say of version, targets and address size, and its items in order."""
+    """A module: what its lines say of version, targets and address size, its items in order, its constants' names."""
 
     version: str
     targets: tuple[Name, ...]
     address_size: int
     items: tuple[Item, ...]
+    constants: tuple[str, ...]
     span: Span = field(compare=False, repr=False)
 
     @property

@@ -44,8 +44,11 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse, but unknown options are errors here, where those of the command are known."""
+        """As argparse, but unknown options are errors here, where those of the command are known; files may follow options."""
         found, unknown = super().parse_known_args(args, namespace)
+        if isinstance(getattr(found, "files", None), list) and not any(word.startswith("-") for word in unknown):
+            found.files += unknown
+            unknown = []
         if unknown:
             word = unknown[0].partition("=")[0]
             what = "unknown option" if word.startswith("-") else "unexpected argument"
@@ -91,7 +94,7 @@ def _parser() -> _Parser:
     top = _Parser(
         prog="simasm",
         description="Assemble programs in a superset of PTX and simulate them on 1 to 64 GPUs.",
-        usage="simasm FILE [options]\n       simasm COMMAND [options]",
+        usage="simasm FILE... [options]\n       simasm COMMAND [options]",
         epilog=EXIT_CODES,
     )
     top.add_argument("--version", action="version", version="simasm 0.1.0")
@@ -109,10 +112,11 @@ def _parser() -> _Parser:
     dis = command("dis", "disassemble an image, or a source after assembling it")
     dis.add_argument("-o", "--output", metavar="FILE", default="-", help="default: standard output")
     for parser in (asm, dis):
-        parser.add_argument("file", metavar="FILE")
+        parser.add_argument("files", metavar="FILE", nargs="+", help="several sources are linked to one program")
         _define_option(parser)
     check = command("check", "look for errors in sources, run nothing")
-    check.add_argument("files", metavar="FILE", nargs="+")
+    check.add_argument("files", metavar="FILE", nargs="+", help="each is looked at by itself")
+    check.add_argument("--link", action="store_true", help="the files are modules of one program")
     _define_option(check)
     _trace_options(command("trace", "list, query or compare recorded traces"))
     conform_options(command("conform", "run recorded specs and compare with what a GPU gave"))
@@ -135,7 +139,9 @@ def _define_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="FILE", nargs="?", help="a source, or an image written by simasm asm")
+    parser.add_argument(
+        "files", metavar="FILE", nargs="*", help="sources of one program, or an image written by simasm asm"
+    )
     parser.add_argument("--gpus", type=number(1, 64), default=1, metavar="N", help="GPUs of the machine, default 1")
     config_options(parser)
     _define_option(parser)

@@ -1,6 +1,6 @@
 """Conformance: runs specs (inputs, launches and outputs recorded on a GPU) and says which give the recorded outputs.
 
-A spec is ``NAME.json`` beside the PTX it names and ``NAME.npz`` with the outputs; tests/conform/README.md describes them.
+A spec is ``NAME.json`` beside the PTX files it names and ``NAME.npz`` with the outputs; tests/conform/README.md describes them.
 Specs run in worker processes, so one that brings its process down costs only itself.
 """
 
@@ -30,7 +30,7 @@ FORMAT = 1
 PATIENCE_S = 300.0
 """Seconds after which a spec counts as hanging."""
 
-Assemble = Callable[[Path], Image]
+Assemble = Callable[[list[Path]], Image]
 
 
 @dataclass
@@ -91,7 +91,7 @@ def _run(spec: Mapping[str, Any], folder: Path, assemble: Assemble, config: Conf
     if spec.get("stack", 0) > LOCAL_LANE_BYTES:
         raise SpecError(f"{spec['stack']} bytes of stack per thread are more than the {LOCAL_LANE_BYTES} of the model")
     printed: list[str] = []
-    machine = Machine(assemble(folder / spec["module"]), config, functional=functional, output=printed.append)
+    machine = Machine(assemble(_modules(spec, folder)), config, functional=functional, output=printed.append)
     buffers = _fill(spec, machine)
     failed = ""
     try:
@@ -105,6 +105,12 @@ def _run(spec: Mapping[str, Any], folder: Path, assemble: Assemble, config: Conf
     if failed:
         return failed
     return "; ".join(_wrong(spec, folder, buffers, "".join(printed)))
+
+
+def _modules(spec: Mapping[str, Any], folder: Path) -> list[Path]:
+    """The files of the program."""
+    names = spec["module"]
+    return [folder / name for name in ([names] if isinstance(names, str) else names)]
 
 
 def _fill(spec: Mapping[str, Any], machine: Machine) -> _Buffers:

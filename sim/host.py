@@ -11,6 +11,7 @@ the work of the GPUs they concern. Allocating and filling buffers, and checking,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from .host_base import HostResult
@@ -57,6 +58,8 @@ class Host(BufferStatements, HubStatements):
     def run(self, program: Mapping[str, Any]) -> HostResult:
         """Run all statements, then wait for what was launched."""
         statements = program.get("statements", [])
+        if number := program.get("file", 0):  # of several modules, that of the host program says where files are
+            self.folder = Path(self.machine.image.files[number]).parent
         self._check_defines(statements, set(program.get("sets", ())))
         self._block(statements)
         self.wait(range(self.machine.gpus), None, "end")

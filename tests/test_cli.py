@@ -235,6 +235,26 @@ def test_check_looks_at_every_file(cli, program, tmp_path):
     assert "bad.s:" in err and "twice.s: ok" in out
 
 
+def test_modules_are_linked(cli, program, tmp_path):
+    """`run`, `asm`, `dis` and `check --link` take the modules of one program; results are those of one file."""
+    body = ".visible .func (.reg .f32 r) double(.reg .f32 x) { add.f32 r, x, x; ret; }\n"
+    head = KERNEL.partition(".visible")[0]
+    kernel = KERNEL.replace("add.f32 %v, %v, %v;", "call (%v), double, (%v);")
+    kernel = kernel.replace(head, f"{head}.extern .func (.reg .f32 r) double(.reg .f32 x);\n")
+    files = [tmp_path / name for name in ("kernels.ptx", "helpers.ptx", "host.s")]
+    for file, text in zip(files, (kernel, head + body, head + HOST), strict=True):
+        file.write_text(text)
+    assert cli(files[0], "--functional", "-q", "-D", "n=64", *files[1:], "-D", "items=64")[0] == 0
+    assert cli("check", "--link", *files)[0] == 0
+    code, _, err = cli("check", "--link", files[0], files[2])
+    assert code == 1 and "kernels.ptx:5:29: error: `double` is declared, but no module defines it" in err
+    image = tmp_path / "out.npz"
+    assert cli("asm", *files, "-o", image)[0] == 0 and cli(image, "--functional", "-q")[0] == 0
+    code, out, _ = cli("dis", *files)
+    assert code == 0 and ".entry twice" in out and ".func double" in out
+    assert cli(image, files[0])[0] == 2
+
+
 # --- tables
 
 
@@ -278,7 +298,7 @@ def test_doctor(cli):
         (["twice.s", "--preset", "h20"], "did you mean `h200`?"),
         (["twice.s", "--trace", "x,gpus=0"], "did you mean `gpu`?"),
         (["twice.s", "--host", "other"], "no .host block called `other`"),
-        (["twice.s", "extra"], "unexpected argument `extra`"),
+        (["twice.s", "extra"], "extra: no such file"),
         (["run"], "which program?"),
         (["."], "is a directory"),
         (["trace", "nowhere"], "no such directory"),

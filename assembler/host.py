@@ -206,14 +206,14 @@ def _if(parser: HostParser) -> Fields:
 
 @statement("launch")
 def _launch(parser: HostParser) -> Fields:
-    """`launch k on all grid(x, y) block(128) cluster(2) cooperative shared n stream s gated g axis y (a, b);`"""
+    """`launch k on all grid(x, y) block(128) cluster(2) cooperative shared n stream s after(t, u) gated g axis y (a, b);`"""
     words = parser.words
     token = words.next
     fields: Fields = {"kernel": words.name("the name of a kernel"), "on": "all", "args": []}
-    for word in words.clauses(("on", "grid", "block", "cluster", "cooperative", "shared", "stream", "gated")):
+    for word in words.clauses(("on", "grid", "block", "cluster", "cooperative", "shared", "stream", "after", "gated")):
         if word == "on":
             fields["on"] = _gpus(words)
-        elif word in ("grid", "block", "cluster"):
+        elif word in ("grid", "block", "cluster", "after"):
             words.expect("(")
             fields[word] = words.list_of(")")
         elif word == "cooperative":
@@ -262,6 +262,12 @@ def _copy(parser: HostParser) -> Fields:
     if words.accepts("bytes"):
         fields["bytes"] = words.expression()
     return _end(parser, fields)
+
+
+@statement("fetch")
+def _fetch(parser: HostParser) -> Fields:
+    """`fetch b@g;`"""
+    return _end(parser, {"src": parser.words.expression()})
 
 
 @statement("check")

@@ -9,7 +9,7 @@ from .hub import hub
 from .hub.dam import close_key
 from .jit import inline, outline
 from .params import CTA_INTERVAL_TICKS, GPCS, KERNEL_GAP, SMS, TICKS
-from .raw import BIG
+from .raw import BIG, ctz
 from .sm.cluster import cluster_size, join, new_cluster
 from .sm.cta import fits, room, start_cta
 from .sm.l1 import l1_invalidate
@@ -37,6 +37,7 @@ from .state import (
     LAUNCH_DONE,
     LAUNCH_END,
     LAUNCH_ENDING,
+    LAUNCH_EVENTS,
     LAUNCH_GATE,
     LAUNCH_GROUP,
     LAUNCH_GROUP_FIRST,
@@ -221,14 +222,32 @@ def _dispatch(A, P, g, gpu, launch, q, until):
 
 
 @inline
+def _blocked(A, g, launch):
+    """Whether a launch that this one must follow, in its stream or by an event, is not done."""
+    after = A[g + LAUNCH_AFTER + launch] - 1
+    blocked = after >= 0 and A[g + LAUNCH_STATE + after] != DONE
+    for half in range(2):
+        events = A[g + LAUNCH_EVENTS + 2 * launch + half]
+        while events != 0:
+            blocked = blocked or A[g + LAUNCH_STATE + 63 * half + ctz(events)] != DONE
+            events &= events - 1
+    return blocked
+
+
+@outline
 def _may_begin(A, P, g, launch, until):
     """Whether a queued launch can begin before cycle ``until``; sets when."""
+    if _blocked(A, g, launch):
+        return False
     after = A[g + LAUNCH_AFTER + launch] - 1
     begin = A[g + LAUNCH_READY + launch]
     if after >= 0:
-        if A[g + LAUNCH_STATE + after] != DONE:
-            return False
         begin = max(begin, A[g + LAUNCH_END + after] + P[KERNEL_GAP])
+    for half in range(2):
+        events = A[g + LAUNCH_EVENTS + 2 * launch + half]
+        while events != 0:
+            begin = max(begin, A[g + LAUNCH_END + 63 * half + ctz(events)] + P[KERNEL_GAP])
+            events &= events - 1
     A[g + LAUNCH_BEGIN + launch] = begin
     return begin < until
 
@@ -257,7 +276,7 @@ def dispatch(A, P, g, gpu, q, until):
         state = A[g + LAUNCH_STATE + launch]
         if state == QUEUED:
             if not _may_begin(A, P, g, launch, until):
-                if A[g + LAUNCH_AFTER + launch] == 0 or A[g + LAUNCH_STATE + A[g + LAUNCH_AFTER + launch] - 1] == DONE:
+                if not _blocked(A, g, launch):
                     due = min(due, A[g + LAUNCH_BEGIN + launch])
                 continue
             A[g + LAUNCH_STATE + launch] = RUNNING

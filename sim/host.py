@@ -134,8 +134,14 @@ class Host(BufferStatements, HubStatements):
         kernel = self.kernel(s["kernel"])
         for gpu in self.gpus_of(s.get("on")):
             self.on_gpu(gpu, self._launch_on, s, kernel, gpu)
+        event_ns = self.config["host.event_ns"] * len(s.get("after") or [])
         for gpu in self.gpus_of(s.get("on")):
-            self.spend(gpu, f"launch {kernel.name}", s, self.config["host.launch_call_ns"])
+            self._forget(gpu)
+            self.spend(gpu, f"launch {kernel.name}", s, self.config["host.launch_call_ns"] + event_ns)
+
+    def _forget(self, gpu: int) -> None:
+        """What was fetched from a GPU may change from now on."""
+        self.fetched = {key: array for key, array in self.fetched.items() if key[1] != gpu}
 
     def _launch_on(self, s: Any, kernel: Any, gpu: int) -> None:
         """Queue the launch on one GPU; it can start when the call has reached the GPU."""
@@ -147,6 +153,8 @@ class Host(BufferStatements, HubStatements):
             "params": pack_parameters(kernel, s.get("args") or [], e),
             "ready": round(ready_ns * self.config["sm.clock_ghz"]),
         }
+        if s.get("after") is not None:
+            options["after"] = [e.integer(stream, "a stream", 0) for stream in s["after"]]
         if s.get("cooperative"):
             options["cooperative"] = True
         if s.get("cluster") is not None:

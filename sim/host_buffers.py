@@ -113,9 +113,19 @@ class BufferStatements(HostBase):
         count = math.prod(instance.buffer.shape)
         if index >= count:
             raise self.error(f"`{instance.buffer.name}` has {count} elements, there is no element {index}")
-        self.wait([instance.gpu], statement, "read", self.config["host.d2h_latency_ns"])
-        item = self.array(instance).reshape(-1)[index]
+        array = self.fetched.get((instance.buffer.name, instance.gpu))
+        if array is None:
+            self.wait([instance.gpu], statement, "read", self.config["host.d2h_latency_ns"])
+            array = self.array(instance)
+        item = array.reshape(-1)[index]
         return int(item) if item.dtype.kind in "iu" else float(item)
+
+    def _do_fetch(self, s: Any) -> None:
+        """A whole buffer comes to the host in one copy; `read` of it is then free."""
+        instance = self.expressions.instance(s["src"], "what is fetched")
+        cost = self.config["host.d2h_latency_ns"] + instance.buffer.nbytes / self.config["host.pcie_gbps"]
+        self.wait([instance.gpu], s, "fetch", cost)
+        self.fetched[instance.buffer.name, instance.gpu] = self.array(instance).copy()
 
     # --- copies
     def _do_copy(self, s: Any) -> None:

@@ -14,9 +14,10 @@ from isa.table import resolve
 
 from .addresses import DYMULTIMEM_REGION, MULTIMEM_REGION, REGION_BITS
 from .hub.aau import add_region
-from .hub.dam import add_gate
+from .hub.dam import GROUPS_USED, add_gate
 from .hub.multimem import DYNAMIC_MAX, OBJECTS_MAX, STAGE_BIT, add_multicast, add_object
 from .layout import gpu_base
+from .params import DAM_EARLY_RELEASE, DAM_ENTRIES
 
 REGION_FIELD_BITS = 16
 STAGES = 2
@@ -94,6 +95,11 @@ class HubObjects:
         expects_bytes: int = -1,
     ) -> int:
         """A gate of a GPU's DAM, see sim/hub/dam.py; returns its number."""
+        A, P, g = self.machine.A, self.machine.P, gpu_base(gpu)
+        if A[g + GROUPS_USED] + groups > P[DAM_ENTRIES]:
+            raise ValueError(f"GPU {gpu} has counters for {P[DAM_ENTRIES]} thread block groups (dam.entries)")
+        if not P[DAM_EARLY_RELEASE] and closes_key < 0 and expects_bytes < 0:
+            raise ValueError("with dam.early_release = 0 a gate needs `closes` or `expects`: nothing else opens it")
         return add_gate(self.machine.A, gpu_base(gpu), groups, threshold, watches, closes_key, expects_bytes)
 
     # --- endings

@@ -199,3 +199,12 @@ AL_TLB_ENTRIES = _row("multimem.al_tlb_entries", "entries, at most 4096 (DySHARP
 AL_TLB_CYCLES = _row("multimem.al_tlb_latency_cycles", "lookup (assumption: 2); a miss reads the AL table through L2")
 AL_TLB_MISSES = _row("multimem.outstanding_misses", "AL table reads in flight, at most 64 (assumption: 16)")
 TRACE_PACKETS = _row("trace.packets", "1: record every packet that arrives")
+RPM_MERGING = _row("rpm.merging", "0: a store that hits an entry pushes it out instead of joining it")
+RPM_PRIORITIES = _row("rpm.priorities", "0: `.nop` makes no difference to the scheduler")
+RPM_ROW_ORDER = _row("rpm.row_order", "0: oldest first instead of smallest RowID first")
+RPM_ROUND_ROBIN = _row("rpm.round_robin", "0: the best entry of all partitions instead of the next peer's best")
+DAM_EARLY_RELEASE = _row(
+    "dam.early_release", "0: groups are released only when their gate closes, not at the threshold"
+)
+DAM_ENTRIES = _row("dam.entries", "thread block groups the status counters of a GPU have room for")
+MALLOCID_CYCLES = _row("hub.mallocid_cycles", "side logic at the L1 TLB that finds the GPU of a MallocID")

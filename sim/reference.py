@@ -61,6 +61,7 @@ def moe_layer(
     route: Arrays | None = None,
     *,
     topk: int,
+    given: int = 0,
 ) -> list[Any]:
     """A mixture-of-experts layer; experts are numbered GPU by GPU.
 
@@ -72,7 +73,8 @@ def moe_layer(
     as the kernels do, everything else is float64. y is bf16.
 
     route [tokens, topk]: the experts the kernel chose. A choice is accepted where its logits differ from the best ones
-    by less than float32 sums can, so that a tie is no mistake; otherwise the reference's own choice holds.
+    by less than float32 sums can, so that a tie is no mistake; otherwise the reference's own choice holds. With given=1 it
+    is no choice but part of the problem: whatever experts it names are meant.
     """
     first, second = [w for gpu in w1 for w in gpu], [w for gpu in w2 for w in gpu]
     experts = len(first)
@@ -82,7 +84,8 @@ def moe_layer(
         logits = inputs @ _f64(gate[gpu])[:experts].T
         if bias is not None:
             logits = logits + _f64(bias[gpu]).reshape(-1)[:experts]
-        chosen = _choose(logits, topk, None if route is None else np.asarray(route[gpu]).reshape(-1, topk))
+        named = None if route is None else np.asarray(route[gpu]).reshape(-1, topk).astype(np.int64)
+        chosen = named if given and named is not None else _choose(logits, topk, named)
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         weights /= weights.sum(axis=1, keepdims=True)
         out.append(_run_experts(inputs, chosen, weights, first, second).astype(BF16))

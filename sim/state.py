@@ -27,7 +27,7 @@ REASONS = (1 << REASON) - 1
 L1_MAX_LINES = 2048
 SHARED_STRIDE = 1 << 18
 """Bytes of shared memory storage per CTA slot."""
-LAUNCHES = 128
+LAUNCHES = 126
 GROUPS = 4096
 """Thread block groups of a gated launch."""
 
@@ -316,7 +316,8 @@ EFFECT = _g.field()
 LAUNCH_STATE = _g.field(LAUNCHES)
 """0 empty, 1 queued, 2 running, 3 done."""
 LAUNCH_AFTER = _g.field(LAUNCHES)
-"""Launch + 1 that must have finished; 0 none."""
+"""Launch + 1 that must have finished; 0 none. EVENTS: a set of further ones, 63 in each of two words."""
+LAUNCH_EVENTS = _g.field(2 * LAUNCHES)
 LAUNCH_READY = _g.field(LAUNCHES)
 LAUNCH_BEGIN = _g.field(LAUNCHES)
 LAUNCH_END = _g.field(LAUNCHES)

@@ -123,6 +123,7 @@ DONE:
     .param .u32 hidden, .param .u32 ffn, .param .u32 row_size, .param .u32 tiles, .param .u32 ngpus)
 {
     GEMM_STATE
+    EXPERT_STATE
     SIGNAL_STATE
     .reg .b32 %row_size;
     .reg .b64 %xin;
@@ -130,6 +131,7 @@ DONE:
     LEAVE_IF_EMPTY EMPTY
     ld.param.u64 %xin, [xin];
     ld.param.u32 %row_size, [row_size];
+    GRID_TILE
     EXPERT_GEMM1 %xin, %row_size
 EMPTY:
     ret;
@@ -149,6 +151,7 @@ EMPTY:
     .param .u32 topk, .param .u32 first_expert, .param .u32 ngpus)
 {
     GEMM_STATE
+    EXPERT_STATE
     SIGNAL_STATE
     .shared .align 16 .b8 row_weights[256];          // f32, of the tile's 64 rows
     .reg .pred %outside, %mine;
@@ -158,6 +161,7 @@ EMPTY:
     ld.param.u64 %result, [result];
     ld.param.u32 %row_size, [row_size];
     LEAVE_IF_EMPTY SIGNAL
+    GRID_TILE
     EXPERT_GEMM2
 
     // Weight of each row: the extra column lists all experts of the token, this one among them.

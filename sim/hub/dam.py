@@ -14,7 +14,7 @@ from ..jit import inline, outline
 from ..layout import Layout
 from ..net.packet import low_bits
 from ..net.queues import heap_first, heap_pop, heap_push
-from ..params import DAM_CYCLES, DAM_INTERVAL
+from ..params import DAM_CYCLES, DAM_EARLY_RELEASE, DAM_INTERVAL
 from .blocks import DAM_BLOCK, MULTIMEM_BLOCK
 from .masks import bytes_within, mask_bytes
 
@@ -60,7 +60,7 @@ CHANGES = _d.field()
 """Grows whenever a group changes, so that a waiting scheduler need not look at all groups."""
 GOT = _d.field(GROUPS_MAX)
 DECIDED = _d.field(GROUPS_MAX)
-"""State the group will have when the scheduler hears of it."""
+"""State the group will have when the scheduler hears of it | cycle of the decision << 2; 0: none yet."""
 STATE = _d.field(GROUPS_MAX)
 NEWS = _d.field(1 + 2 * GROUPS_MAX)
 """Heap of decisions on their way to the scheduler: cycle, group."""
@@ -119,7 +119,7 @@ def _add_watch(
 @inline
 def _set_state(A, P, g, t, group, state):
     """The scheduler hears of the group's state after the release latency."""
-    A[g + DECIDED + group] = state
+    A[g + DECIDED + group] = state | t << 2
     heap_push(A, g + NEWS, t + P[DAM_CYCLES], group)
 
 
@@ -155,7 +155,7 @@ def _count(A, P, g, t, gate, group, nbytes):
     at = A[g + GROUP_BASE + gate] + group
     A[g + GOT + at] += nbytes
     A[g + TOTAL + gate] += nbytes
-    if A[g + DECIDED + at] == WAITING and A[g + GOT + at] >= A[g + THRESHOLD + gate]:
+    if P[DAM_EARLY_RELEASE] and A[g + DECIDED + at] == WAITING and A[g + GOT + at] >= A[g + THRESHOLD + gate]:
         A[g + RELEASES] += 1
         _set_state(A, P, g, t, at, RELEASED)
     if A[g + CLOSE_BY + gate] == BY_BYTES and A[g + TOTAL + gate] >= A[g + CLOSE_VALUE + gate]:
@@ -208,7 +208,7 @@ def tell(A, g, until):
     """What the scheduler knows by cycle ``until``."""
     while heap_first(A, g + NEWS) <= until:
         group = heap_pop(A, g + NEWS)
-        A[g + STATE + group] = A[g + DECIDED + group]
+        A[g + STATE + group] = A[g + DECIDED + group] & 3
         A[g + CHANGES] += 1
 
 

@@ -36,7 +36,7 @@ from ..net.packet import (
 from ..net.port import arrive_locally
 from ..net.queues import heap_first, list_pop, list_push
 from ..net.reduction import has_answer, new_answer
-from ..params import CREDIT_FLITS, HUB_LOCAL_CYCLES, PLANES, RPM_ENABLED, RPM_PEER_FLITS, TICKS
+from ..params import CREDIT_FLITS, HUB_LOCAL_CYCLES, PLANES, RPM_ENABLED, RPM_MERGING, RPM_PEER_FLITS, TICKS
 from ..raw import BIG, address_of, ctz, popcount
 from . import rpm
 from .masks import mask_bytes
@@ -107,10 +107,14 @@ def _to_queue(A, g, row):
 def _store(A, P, g, row, t):
     """A plain or row store: merge it, or give it an entry. False when its partition is full."""
     entry = rpm.find(A, g, row)
+    if entry > 0 and P[RPM_MERGING] == 0:
+        rpm.remove(A, g, entry)
+        _to_queue(A, g, entry)
+        entry = 0
     if entry > 0:
         lo, hi = A[row + MASK_LO], A[row + MASK_HI]
         copy_masked(address_of(A, entry + DATA), address_of(A, row + DATA), lo, hi)
-        new = rpm.merge(A, g, entry, row)
+        new = rpm.merge(A, P, g, entry, row)
         A[entry + BYTES] += new
         _count_bytes(A, g, entry, new)
         settle(A, g, A[row + ORDER])
@@ -281,7 +285,7 @@ def hub_advance(A, P, g, gpu, until):
         elif action & 1:
             _depart(A, P, g, gpu, (action - 3) >> 1, tick)
         else:
-            rpm.expire(A, g, (action - 2) >> 1)
+            rpm.expire(A, P, g, (action - 2) >> 1)
         tick, action = next_step(A, P, g)
     while heap_first(A, g + CREDITS) < end:
         take_credit(A, g)

@@ -80,7 +80,7 @@ def packets_left(A, g, sm):
 def flush(A, P, g, t):
     """A system fence at cycle ``t``: what is buffered leaves as soon as possible. Returns the ticket for
     ``flushed``."""
-    rpm.flush(A, g, P[PLANES], t)
+    rpm.flush(A, P, g, P[PLANES], t)
     return open_epoch(A, g)
 
 
@@ -94,7 +94,7 @@ def flushed(A, P, g, ticket):
 def end(A, P, g, gpu, gpus, t, key):
     """This GPU has sent all its stores of ending ``key``: tell every GPU how many bytes to expect (endings.py)."""
     hub_advance(A, P, g, gpu, t)
-    rpm.flush(A, g, P[PLANES], t)
+    rpm.flush(A, P, g, P[PLANES], t)
     for dst in range(gpus):
         row = new_row(A, g)
         A[row + KIND] = Packet.EOS

@@ -34,7 +34,14 @@ from ..net.packet import (
     is_full,
     low_bits,
 )
-from ..params import RPM_ENTRIES, RPM_PEER_FLITS, RPM_TIMER
+from ..params import (
+    RPM_ENTRIES,
+    RPM_PEER_FLITS,
+    RPM_PRIORITIES,
+    RPM_ROUND_ROBIN,
+    RPM_ROW_ORDER,
+    RPM_TIMER,
+)
 from ..raw import BIG, ctz, popcount
 from .blocks import AAU_BLOCK, RPM_BLOCK
 
@@ -172,10 +179,10 @@ def _leave_heap(A, g, row):
 
 
 @outline
-def _make_ready(A, g, row, rank):
+def _make_ready(A, P, g, row, rank):
     """An entry may leave from now on; or it may leave earlier than it could before."""
-    low = A[row + AUX] & 1
-    row_id = A[row + ADDR] >> 16 & 0xFFFFFF if A[row + KIND] == Packet.ROWSP else 0
+    low = A[row + AUX] & 1 if P[RPM_PRIORITIES] else 0
+    row_id = A[row + ADDR] >> 16 & 0xFFFFFF if P[RPM_ROW_ORDER] and A[row + KIND] == Packet.ROWSP else 0
     A[row + KEY] = rank << 61 | low << 60 | row_id << 36 | A[row + KEY] & low_bits(36)
     plane = A[row + PLANE]
     peer = A[row + DST]
@@ -237,13 +244,13 @@ def insert(A, P, g, row, t):
     A[row + PLACE] = 0
     A[row + EXPIRES] = t + P[RPM_TIMER]
     if is_full(A, row) or A[row + ENTERED] < A[g + FLUSHED]:
-        _make_ready(A, g, row, FULL)
+        _make_ready(A, P, g, row, FULL)
     else:
         _wait(A, g, row)
 
 
 @outline
-def merge(A, g, entry, row):
+def merge(A, P, g, entry, row):
     """Add the mask of ``row`` to an entry whose data was merged already. Returns how many bytes are new."""
     new = popcount(A[row + MASK_LO] & ~A[entry + MASK_LO]) + popcount(A[row + MASK_HI] & ~A[entry + MASK_HI])
     A[entry + MASK_LO] |= A[row + MASK_LO]
@@ -252,7 +259,7 @@ def merge(A, g, entry, row):
     if is_full(A, entry) and new > 0:
         if A[entry + PLACE] == 0:
             _stop_waiting(A, g, entry)
-        _make_ready(A, g, entry, FULL)
+        _make_ready(A, P, g, entry, FULL)
     return new
 
 
@@ -264,23 +271,23 @@ def next_timer(A, g, plane):
 
 
 @inline
-def expire(A, g, plane):
+def expire(A, P, g, plane):
     """The timer of the oldest waiting entry ran out."""
     row = A[g + WAIT_HEAD + plane]
     _stop_waiting(A, g, row)
-    _make_ready(A, g, row, PARTIAL)
+    _make_ready(A, P, g, row, PARTIAL)
     A[g + TIMED_OUT] += 1
 
 
 @outline
-def flush(A, g, planes, t):
+def flush(A, P, g, planes, t):
     """Everything buffered at cycle ``t``, or waiting for a place, leaves as soon as the link takes it."""
     A[g + FLUSHED] = t + 1
     for plane in range(planes):
         while A[g + WAIT_HEAD + plane] > 0:
             row = A[g + WAIT_HEAD + plane]
             _stop_waiting(A, g, row)
-            _make_ready(A, g, row, FULL)
+            _make_ready(A, P, g, row, FULL)
 
 
 @outline
@@ -288,12 +295,17 @@ def offer(A, P, g, plane):
     """The entry that the plane's scheduler would send next, or 0."""
     peers = A[g + READY + plane]
     after = ~low_bits(A[g + TURN + plane] + 1)
+    best = 0
     while peers != 0:
         peer = ctz(peers & after) if peers & after else ctz(peers)
         if P[RPM_PEER_FLITS] == 0 or A[g + PEER_FLITS + peer] < P[RPM_PEER_FLITS]:
-            return A[_heap(g, plane, peer) + 1]
+            row = A[_heap(g, plane, peer) + 1]
+            if P[RPM_ROUND_ROBIN]:
+                return row
+            if best == 0 or A[row + KEY] < A[best + KEY]:
+                best = row
         peers &= ~bit(peer)
-    return 0
+    return best
 
 
 @outline

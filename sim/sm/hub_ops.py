@@ -10,7 +10,7 @@ from ..addresses import DYMULTIMEM_REGION, MULTIMEM_REGION, OFFSET_MASK, REGION_
 from ..far import far
 from ..jit import inline, outline
 from ..net.packet import COUNT, PACKET_WORDS, TARGETS, Packet
-from ..params import SMEM_CYCLES
+from ..params import MALLOCID_CYCLES, SMEM_CYCLES
 from ..raw import ctz, load_i64, load_u32
 from ..state import (
     COLD,
@@ -112,7 +112,7 @@ def hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t):
         settle_load(A, s, w, row, index, t, Stall.REMOTE)
         return ok
     if kind == Kind.ROWSP_ST:
-        data_packets(A, P, gpu, s, w, row, mask, Packet.ROWSP, -1, sub >> 32 & NOP_FLAG, t)
+        data_packets(A, P, gpu, s, w, row, mask, Packet.ROWSP, -1, sub >> 32 & NOP_FLAG, t + P[MALLOCID_CYCLES])
         return True
     if kind == Kind.DYMM_ST:
         first = data_packets(A, P, gpu, s, w, row, mask, Packet.DYMM_ST, 0, 0, t + P[SMEM_CYCLES])

@@ -95,6 +95,17 @@ def test_a_gate_that_has_all_its_bytes_releases_the_partial_and_retires_the_empt
     assert (f.field(1, dam.PARTIAL_RELEASES), f.field(1, dam.RETIRES)) == (1, 1)
 
 
+def test_without_early_release_a_full_group_waits_for_its_gate():
+    f = Fabric(2, RPM_ENABLED=0, DAM_EARLY_RELEASE=0)
+    gate = add_gate(f.A, gpu_base(1), 2, 128, [(address(1, 0), 128, 128, 0, 128, 0)], expects_bytes=256)
+    f.send(0, 0, Packet.STORE, address(1, 0), bytes(128))
+    f.run()
+    assert states(f, 1, gate, 2) == [WAITING, WAITING]
+    f.send(0, f.now, Packet.STORE, address(1, 128), bytes(128))
+    f.run()
+    assert states(f, 1, gate, 2) == [RELEASED, RELEASED]
+
+
 def rowsp_fabric(gpus, **changes):
     """A region of 32 rows of 256 bytes per GPU; its gate of 4 groups never fills, but closes with ending 5."""
     f = Fabric(gpus, **changes)

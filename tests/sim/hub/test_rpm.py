@@ -88,6 +88,67 @@ def test_full_entries_leave_by_row_id_and_nop_entries_last():
     assert rows_in_order_of_arrival(f, 1) == [1, 7, 9, 4]
 
 
+@pytest.mark.parametrize(
+    ("switch", "order"),
+    [("RPM_ROW_ORDER", [9, 7, 1, 4]), ("RPM_PRIORITIES", [1, 4, 7, 9])],
+)
+def test_without_its_orders_the_scheduler_takes_the_oldest(switch, order):
+    f = with_region(FLIT_TICKS=20 * 1024, **{switch: 0})
+    f.send(0, 0, Packet.STORE_SYNC, address(1, 1 << 20), bytes(128))
+    for i, row in enumerate([9, 4, 7, 1]):
+        f.send(0, 1 + i, Packet.ROWSP, row_register(1, 0, row), bytes(128), aux=1 if row == 4 else 0)
+    f.run()
+    assert rows_in_order_of_arrival(f, 1) == order
+
+
+def test_without_merging_the_second_store_pushes_the_first_out():
+    f = Fabric(2, RPM_MERGING=0)
+    halves(f, 0, 0, Packet.STORE, address(1, 256))
+    f.run()
+    assert [r.nbytes for r in f.records(1, Packet.STORE)] == [64, 64]
+    assert bytes(f.memory(1)[256:384]) == bytes([1] * 64 + [2] * 64)
+    assert f.field(0, rpm.MERGED) == 0
+
+
+def test_without_round_robin_bursts_leave_in_the_order_they_came():
+    f = Fabric(4, FLIT_TICKS=2048, RPM_ROUND_ROBIN=0)
+    for dst in (3, 2, 1):
+        for i in range(8):
+            f.send(0, 8 * (3 - dst) + i, Packet.STORE, address(dst, 128 * i), bytes(128))
+    f.run()
+    order = sorted((r.seq, dst) for dst in (1, 2, 3) for r in f.records(dst))
+    assert [dst for _, dst in order] == [3] * 8 + [2] * 8 + [1] * 8
+
+
+def scheduled(entries):
+    """Slow model of the scheduler: all entries are there and full, the link takes one after the other."""
+    left, order, turn = list(entries), [], 0
+    while left:
+        turn = min({dst for dst, *_ in left}, key=lambda dst: (dst <= turn, dst))
+        best = min((e for e in left if e[0] == turn), key=lambda e: (e[2], e[1], e[3]))
+        left.remove(best)
+        order.append(best)
+    return order
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_full_entries_leave_as_the_model_says(seed):
+    """Round robin over peers, high priority first, smallest RowID first, oldest first."""
+    rng = random.Random(seed)
+    f = with_region(4, FLIT_TICKS=40 * 1024)
+    f.send(0, 0, Packet.STORE_SYNC, address(3, 1 << 20), bytes(128))
+    entries = []
+    for i in range(40):
+        dst, row, low = rng.randrange(1, 4), rng.randrange(12), rng.randrange(2)
+        if any(e[:2] == (dst, row) for e in entries):
+            continue
+        f.send(0, 1 + i, Packet.ROWSP, row_register(dst, 0, row), bytes(128), aux=low)
+        entries.append((dst, row, low, i))
+    f.run()
+    sent = sorted((r.seq, dst, r.address >> 16 & 0xFFFFFF) for dst in (1, 2, 3) for r in f.records(dst, Packet.ROWSP))
+    assert [(dst, row) for _, dst, row in sent] == [(dst, row) for dst, row, *_ in scheduled(entries)]
+
+
 def test_full_entries_leave_before_those_that_timed_out():
     f = with_region(FLIT_TICKS=20 * 1024, RPM_TIMER=20)
     f.send(0, 0, Packet.STORE_SYNC, address(1, 1 << 20), bytes(128))

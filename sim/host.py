@@ -136,12 +136,7 @@ class Host(BufferStatements, HubStatements):
             self.on_gpu(gpu, self._launch_on, s, kernel, gpu)
         event_ns = self.config["host.event_ns"] * len(s.get("after") or [])
         for gpu in self.gpus_of(s.get("on")):
-            self._forget(gpu)
             self.spend(gpu, f"launch {kernel.name}", s, self.config["host.launch_call_ns"] + event_ns)
-
-    def _forget(self, gpu: int) -> None:
-        """What was fetched from a GPU may change from now on."""
-        self.fetched = {key: array for key, array in self.fetched.items() if key[1] != gpu}
 
     def _launch_on(self, s: Any, kernel: Any, gpu: int) -> None:
         """Queue the launch on one GPU; it can start when the call has reached the GPU."""

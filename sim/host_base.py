@@ -50,7 +50,7 @@ class HostBase(ABC):
         self.names: dict[str, Any] = {"ngpus": machine.gpus, "seed": machine.seed}
         self.params: set[str] = set()
         self.fetched: dict[tuple[str, int], Any] = {}
-        """Buffers the host has a copy of, until the GPU gets new work: (name, GPU) -> array."""
+        """Buffers the host has a copy of, as they were when fetched: (name, GPU) -> array."""
         self.expressions = Expressions(self.names, self.config, self.read_value)
         self.hub = HubObjects(machine)
         self.clock = [0.0] * machine.gpus

@@ -121,7 +121,7 @@ class BufferStatements(HostBase):
         return int(item) if item.dtype.kind in "iu" else float(item)
 
     def _do_fetch(self, s: Any) -> None:
-        """A whole buffer comes to the host in one copy; `read` of it is then free."""
+        """A whole buffer comes to the host in one copy; from then on `read` takes that copy and costs nothing."""
         instance = self.expressions.instance(s["src"], "what is fetched")
         cost = self.config["host.d2h_latency_ns"] + instance.buffer.nbytes / self.config["host.pcie_gbps"]
         self.wait([instance.gpu], s, "fetch", cost)

@@ -75,11 +75,9 @@ class Launches:
         """Queue a launch.
 
         ``shared``: dynamic bytes; ``ready``: earliest cycle; ``after``: streams whose launches so far must have ended;
-        ``gate``: DAM gate whose groups (index on ``axis``) release the thread blocks;
-        ``cluster``: CTAs of a cluster by axis (default: the kernel's .reqnctapercluster);
-        ``cooperative``: all thread blocks must fit on the GPU at once, and may synchronise as a grid;
-        ``stack``: least bytes of stack per thread; ``ending``/``closes``: key that all GPUs / only this one hear at its end.
-        MachineError when the launch cannot run on this machine.
+        ``gate``: DAM gate whose groups (index on ``axis``) release thread blocks; ``cluster``: CTAs of a cluster by axis;
+        ``cooperative``: all thread blocks must fit on the GPU at once; ``stack``: least bytes of stack per thread;
+        ``ending``/``closes``: key that all GPUs / only this one hear at its end. MachineError if it cannot run here.
         """
         machine, k = self.machine, self.machine.kernel(kernel)
         self._check(gpu, k, grid, block, shared, params, gate, axis)
@@ -87,16 +85,14 @@ class Launches:
         clusters = explicit or (1, 1, 1)
         self._check_cluster(gpu, k, grid, clusters, gate)
         self._check_cooperative(gpu, k, grid, block, shared, gate, cooperative)
-        slot = self._slot(gpu)
-        A, at = machine.A, gpu_base(gpu) + slot
+        slot, A = self._slot(gpu), machine.A
+        at = gpu_base(gpu) + slot
         launch = Launch(len(self.log), gpu, kernel, grid, block, stream, slot, grid[0] * grid[1] * grid[2])
-        previous = self._last.get((gpu, stream))
-        before, ready = self._order(previous, max(ready, machine.now))
-        waits, ready = self._events(gpu, after, ready)
+        before, ready = self._order(self._last.get((gpu, stream)), max(ready, machine.now))
+        ready = self._events(gpu, slot, after, ready)
         warps, static = _extent(k, block, shared)
         values = {
-            st.LAUNCH_AFTER: before,
-            st.LAUNCH_READY: ready, st.LAUNCH_BEGIN: 0, st.LAUNCH_END: 0, st.LAUNCH_PC: k.entry,
+            st.LAUNCH_AFTER: before, st.LAUNCH_READY: ready, st.LAUNCH_BEGIN: 0, st.LAUNCH_END: 0, st.LAUNCH_PC: k.entry,
             st.GRID_X: grid[0], st.GRID_Y: grid[1], st.GRID_Z: grid[2],
             st.BLOCK_X: block[0], st.BLOCK_Y: block[1], st.BLOCK_Z: block[2],
             st.CLUSTER_X: clusters[0], st.CLUSTER_Y: clusters[1], st.CLUSTER_Z: clusters[2],
@@ -112,10 +108,6 @@ class Launches:
         }  # fmt: skip
         for word, value in values.items():
             A[at + word] = value
-        for half in (0, 1):
-            A[gpu_base(gpu) + st.LAUNCH_EVENTS + 2 * slot + half] = sum(
-                1 << w - 63 * half for w in waits if w // 63 == half
-            )
         A.words[(groups := gpu_base(gpu) + st.LAUNCH_GROUP + slot * st.GROUPS) : groups + st.GROUPS] = 0
         self.log.append(launch)
         self._last[gpu, stream] = launch
@@ -147,14 +139,16 @@ class Launches:
             return 0, max(ready, previous.end + int(self.machine.P[KERNEL_GAP]))
         return previous.slot + 1, ready
 
-    def _events(self, gpu: int, streams: Iterable[int], ready: int) -> tuple[list[int], int]:
-        """Slots of the launches that must end first because of events, and the earliest cycle."""
-        waits = []
+    def _events(self, gpu: int, slot: int, streams: Iterable[int], ready: int) -> int:
+        """The launch in a slot follows what streams got so far; returns the earliest cycle."""
+        halves = [0, 0]
         for stream in streams:
             before, ready = self._order(self._last.get((gpu, stream)), ready)
             if before:
-                waits.append(before - 1)
-        return waits, ready
+                halves[(before - 1) // 63] |= 1 << (before - 1) % 63
+        for half, bits in enumerate(halves):
+            self.machine.A[gpu_base(gpu) + st.LAUNCH_EVENTS + 2 * slot + half] = bits
+        return ready
 
     def _slot(self, gpu: int) -> int:
         """A free place in the GPU's queue."""

@@ -95,7 +95,8 @@ def _wants_to_stop(A, P, g):
 def run_window(A, P, gpu, begin, end, parity):
     """Run one GPU for the window ``[begin, end)`` and leave what the others need to know."""
     g = gpu_base(gpu)
-    gather(A, P, gpu, begin, end)
+    if switch.may_carry(A, g):
+        gather(A, P, gpu, begin, end)
     following = BIG
     for q in range(begin, end, QUANTUM):
         following = run_quantum(A, P, g, gpu, q)

@@ -19,7 +19,7 @@ from . import state as st
 from .addresses import MAX_GPUS, REGION_BITS, gpu_address
 from .core import run as core_run
 from .errors import LimitReached, MachineError
-from .far import link
+from .far import check_links, link
 from .functional import run as functional_run
 from .ir import compile_ops, library
 from .launches import Launches
@@ -240,6 +240,7 @@ class Machine:
         while True:
             before = time.perf_counter()
             self._run_slice(windows, limit)
+            check_links()
             took = time.perf_counter() - before
             windows = max(1, min(1 << 16, round(windows * _SLICE_SECONDS / max(took, 1e-4))))
             stop = st.Stop(self.A[st.STOP])

@@ -51,18 +51,24 @@ def light_helpers(final: Container[str], helpers: list[Any]) -> Iterator[None]:
         yield
 
 
+_linkable: dict[Any, dict[Any, Any]] = {}
+"""What has been compiled of each helper so far. It has no machine code: Python must not find it when it calls the helper."""
+
+
 @contextmanager
 def _no_wrappers(helpers: list[Any]) -> Iterator[None]:
     """Helpers are compiled without the code through which Python calls them."""
     for helper in helpers:
         helper.targetoptions.update(_NO_WRAPPERS)
+        helper.overloads.update(_linkable.get(helper, {}))
     try:
         yield
     finally:
         for helper in helpers:
             for option in _NO_WRAPPERS:
                 helper.targetoptions.pop(option, None)  # helpers share the dictionary
-            if helper.overloads:  # no machine code: Python must not find it when it calls the helper itself
+            if helper.overloads:
+                _linkable[helper] = dict(helper.overloads)
                 helper._reset_overloads()
 
 
@@ -104,19 +110,21 @@ def _final_only(final: Container[str]) -> Iterator[None]:
         target.set_env = set_env
 
 
+_known_types: dict[Any, Any] = {}
+
+
 @contextmanager
 def _remembered_types() -> Iterator[None]:
     """What an operator gives for operands of some types is looked for once: each search asks a dozen templates."""
     resolve = types.BaseFunction.get_call_type
-    known: dict[Any, Any] = {}
 
     def get_call_type(self: Any, context: Any, args: Any, kws: Any) -> Any:
         plain = tuple(types.unliteral(a) for a in args)
         if kws or any(isinstance(a, types.BaseTuple) for a in plain):
             return resolve(self, context, args, kws)
-        if (self, plain) not in known:
-            known[self, plain] = resolve(self, context, plain, kws)
-        return known[self, plain]
+        if (self, plain) not in _known_types:
+            _known_types[self, plain] = resolve(self, context, plain, kws)
+        return _known_types[self, plain]
 
     types.BaseFunction.get_call_type = get_call_type
     try:

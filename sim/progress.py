@@ -54,7 +54,7 @@ class Progress:
         wait = SILENT_SECONDS
         while not self._begun.wait(wait):
             elapsed = time.perf_counter() - self._start
-            self.file.write(f"simasm: {elapsed:.0f} s: preparing; the first run compiles the core, about 20 s\n")
+            self.file.write(f"simasm: {elapsed:.0f} s: preparing; the first run compiles the core, 10 to 20 s\n")
             self.file.flush()
             wait = PLAIN_SECONDS * 2
 

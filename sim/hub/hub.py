@@ -5,6 +5,7 @@ All functions take ``g``, the base of the GPU's block. The core calls ``egress``
 and ``flushed`` for fences, ``end`` for the end of a source's stores, ``idle`` and ``next_event`` for skipping time.
 """
 
+from ..far import far
 from ..jit import inline, outline
 from ..net.interface import (
     ARRIVALS,
@@ -59,7 +60,10 @@ def egress(A, P, g, gpu, t, source):
 @outline
 def advance(A, P, g, gpu, until):
     """Simulate timers, scheduler and uplinks up to cycle ``until``."""
-    hub_advance(A, P, g, gpu, until)
+    if A[g + LIVE] > 0:
+        hub_advance(A, P, g, gpu, until)
+    else:
+        A[g + NOW] = max(A[g + NOW], until * TICKS)
     tell(A, g, until)
 
 
@@ -76,7 +80,7 @@ def packets_left(A, g, sm):
     return A[g + SM_DONE + sm]
 
 
-@outline
+@far
 def flush(A, P, g, t):
     """A system fence at cycle ``t``: what is buffered leaves as soon as possible. Returns the ticket for
     ``flushed``."""
@@ -124,9 +128,15 @@ def idle(A, P, g):
     return 1 if waiting == 0 else 0
 
 
-@outline
+@inline
 def next_event(A, P, g):
     """Earliest cycle at which anything here can happen; BIG if nothing can before other GPUs are heard."""
+    return hub_next(A, P, g) if A[g + LIVE] > 0 else min(arrival_time(A, g), next_news(A, g))
+
+
+@far
+def hub_next(A, P, g):
+    """`next_event` while the hub has packets."""
     if _sent(A, g, 0) + _sent(A, g, 1) > 0 or A[g + INPUT] > 0:
         return A[g + NOW] // TICKS
     tick, _ = next_step(A, P, g)

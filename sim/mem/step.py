@@ -294,14 +294,15 @@ def _deliver(A, P, g, gpu, row, when):
     _answer(A, g, s, index, when)
 
 
-@outline
-def _arrivals(A, P, g, gpu, until, q):
+@far
+def arrivals(A, P, g, gpu, until, q):
     """Packets from other GPUs that arrive before cycle ``until``."""
     while hub.arrival_time(A, g) < until:
         t = hub.arrival_time(A, g)
         row = hub.take_arrival(A, g)
         if hub_ingress(A, P, g, gpu, t, row) == 1:
             _deliver(A, P, g, gpu, row, max(t + P[HUB_REPLY], q + QUANTUM))
+    return 0
 
 
 @outline
@@ -331,9 +332,10 @@ def memory_step(A, P, g, gpu, q):
     for i in range(total):
         at = A[g + SORTED + i]
         if hub.arrival_time(A, g) <= A[at]:
-            _arrivals(A, P, g, gpu, A[at] + 1, q)
+            arrivals(A, P, g, gpu, A[at] + 1, q)
         _serve(A, P, g, gpu, _sender(A, at), at)
-    _arrivals(A, P, g, gpu, q + QUANTUM, q)
+    if hub.arrival_time(A, g) < q + QUANTUM:
+        arrivals(A, P, g, gpu, q + QUANTUM, q)
     hub.advance(A, P, g, gpu, q + QUANTUM)
     if A[g + FENCE_COUNT] > 0:
         _end_fences(A, P, g, q + QUANTUM)

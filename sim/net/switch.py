@@ -14,7 +14,7 @@ from ..jit import inline, outline
 from ..layout import gpu_base
 from ..params import HOP, PLANES, TICKS
 from ..state import GPUS
-from .interface import EPOCH, MAX_GPUS, MERGE, OUT_HEAD, OUT_NODE, PLANE_COUNT, outbox, reclaim_rows
+from .interface import EPOCH, LIVE, MAX_GPUS, MERGE, OUT_HEAD, OUT_NODE, PLANE_COUNT, outbox, reclaim_rows
 from .link import collect_credits
 from .packet import AUX, KIND, TIME, Packet
 from .port import forward
@@ -56,6 +56,12 @@ def _serve_port(A, P, g, gpu, plane):
         A[node + 2] = _serve(A, P, g, plane, A[node])
         if following > 0:
             _enqueue(A, g, src, outbox(gpu_base(src), parity) + OUT_NODE + 3 * (following - 1))
+
+
+@inline
+def may_carry(A, g):
+    """Whether anything can have been sent to a GPU: with one GPU, only by itself."""
+    return A[GPUS] > 1 or A[g + LIVE] > 0
 
 
 @outline

@@ -135,8 +135,8 @@ def hold_back(A, s, t):
     A[u + ENGINE_FREE] = max(A[u + ENGINE_FREE], t * TICKS)
 
 
-@outline
-def _send(A, P, s, until):
+@far
+def tma_send(A, P, s, until):
     """Send the requests of one SM that leave before cycle ``until``. Returns whether any are left."""
     u = unit(A, s)
     while A[u + SENT] < A[u + TAIL]:
@@ -152,21 +152,21 @@ def _send(A, P, s, until):
             ticks += interval(P, kind, word & 15)
         A[u + BEGIN + i] = ticks
         if A[u + LEFT + i] > 0:
-            return True
+            return 1
         A[u + SENT] += 1
         A[s + TMA_BUSY] -= 1
         _forget(A, s)
-    return False
+    return 0
 
 
-@far
+@inline
 def tma_requests(A, P, gpu, q):
     """Send the requests of all SMs in the quantum from ``q`` on. Returns how many SMs have more of them."""
     busy = 0
     for index in range(P[SMS]):
         s = A[SM_ARENA] + (gpu * P[SMS] + index) * SM_WORDS
         if A[s + TMA_BUSY] > 0:
-            busy += _send(A, P, s, q + _QUANTUM)
+            busy += tma_send(A, P, s, q + _QUANTUM)
     return busy
 
 

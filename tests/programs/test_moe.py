@@ -47,7 +47,7 @@ def test_the_layer_is_right(system: str, gpus: int, shape: dict[str, Any]) -> No
 LINE, FLIT = 128, 16
 PACKET = (1 + LINE // FLIT + 1) * FLIT
 """Bytes on the links for 128 bytes of payload: header, data, and the acknowledgement or the request."""
-WIDE = {"tokens": 128, "hidden": 1024, "ffn": 64, "experts": 16, "topk": 2}
+WIDE = {"tokens": 128, "hidden": 1536, "ffn": 64, "experts": 16, "topk": 2}
 
 
 def remote(result: simasm.Result, gpus: int, shape: dict[str, Any]) -> tuple[int, int, int]:

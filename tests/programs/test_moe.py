@@ -14,7 +14,7 @@ import simasm
 PROGRAMS = Path(__file__).resolve().parents[2] / "programs" / "moe"
 MANAGED = {"moehub", "mh_pkt"}
 """Programs for hubs with an RPM."""
-SYSTEMS = ["ideal", "megatron_te", "fastermoe", "mh_base", "mh_pkt", "mh_dep", "moehub"]
+SYSTEMS = ["ideal", "megatron_te", "fastermoe", "tutel", "mh_base", "mh_pkt", "mh_dep", "moehub"]
 SHAPES: list[tuple[int, dict[str, Any]]] = [
     (2, {"tokens": 64, "capacity": 128}),
     (4, {"tokens": 128, "hidden": 256, "ffn": 64, "experts": 8, "topk": 2, "load": "normal", "std": 0.1}),
@@ -90,6 +90,15 @@ FORMS: dict[str, Callable[[int, int, dict[str, Any]], float]] = {
     "moehub": with_source_column,
 }
 """What the schedule of a system moves; counts, flags and announcements are what the tolerance is for."""
+
+
+def test_link_bytes_of_tutel_are_those_of_its_capacity() -> None:
+    """Every GPU sends the same number of rows to every expert, full or not."""
+    gpus, align = 4, 16
+    result = run("tutel", gpus, **WIDE, align=align)
+    most = -(-int(buffer(result, 0, "totals", np.uint32)[2]) // align) * align
+    rows = gpus * WIDE["experts"] * (gpus - 1) // gpus * most
+    assert link_bytes(result) == pytest.approx(rows_both_ways(rows, 0, WIDE), rel=0.01)
 
 
 @pytest.mark.parametrize("system", FORMS)

@@ -35,11 +35,13 @@ SCHEMA = 1
 # --- Python API
 
 
-def assemble(source: str | Path | Sequence[str | Path], defines: Mapping[str, Any] | None = None) -> Image:
+def assemble(
+    source: str | Path | Sequence[str | Path], defines: Mapping[str, Any] | None = None, optimised: bool = True
+) -> Image:
     """Assemble a file, or the text of a module if ``source`` has more than one line; or load an assembled Image.
 
-    Several sources are modules of one program. ``defines`` override ``.set`` names of the program. Raises
-    ``assembler.AssemblyError`` with all errors of the sources, `UsageError` if there is no such file.
+    Several sources are modules of one program. ``defines`` override ``.set`` names of the program; ``optimised`` false
+    keeps all instructions as written. Raises ``assembler.AssemblyError`` with all errors, `UsageError` for no such file.
     """
     sources = [source] if isinstance(source, str | Path) else source
     texts = [one if isinstance(one, str) and "\n" in one else existing(one) for one in sources]
@@ -52,7 +54,7 @@ def assemble(source: str | Path | Sequence[str | Path], defines: Mapping[str, An
         return load(images[0])
     from assembler import assemble as assemble_source
 
-    return assemble_source(texts, defines=dict(defines or {}))
+    return assemble_source(texts, defines=dict(defines or {}), optimised=optimised)
 
 
 def disassemble(image: Image) -> str:
@@ -132,6 +134,7 @@ def run(
     functional: bool = False,
     host: str | None = None,
     max_cycles: int | None = None,
+    optimised: bool = True,
     progress: Callable[..., None] | None = None,
     output: Callable[[str], None] = print,
 ) -> Result:
@@ -141,7 +144,7 @@ def run(
     ``output`` gets the lines the program and its kernels print. Raises what `assemble` and `Machine` do, ``HostError``,
     ``MachineFault``, ``Deadlock`` and ``LimitReached``; a trace is kept in every case.
     """
-    image = assemble(source, defines) if isinstance(source, str | Path | Sequence) else source
+    image = assemble(source, defines, optimised) if isinstance(source, str | Path | Sequence) else source
     program = _host_block(image, host)
     from sim.host import host_rows, run_host
     from sim.runtime import Lines
@@ -217,6 +220,7 @@ def _run(options: Any) -> int:
             functional=options.functional,
             host=options.host,
             max_cycles=options.max_cycles,
+            optimised=options.optimised,
             progress=progress.update,
             output=lambda line: progress.print(line, text),
         )
@@ -238,8 +242,7 @@ def _trace_option(options: Any) -> str | None:
         options.files, options.trace = [options.trace], ""
     if not options.files:
         raise UsageError("run: which program? simasm FILE [options]")
-    trace: str | None = options.trace
-    return trace
+    return options.trace  # type: ignore[no-any-return]
 
 
 def _asm(options: Any) -> int:
@@ -253,7 +256,7 @@ def _asm(options: Any) -> int:
     from assembler import resource_lines
     from isa.image import save
 
-    image = assemble(options.files, pairs(options.define, "-D"))
+    image = assemble(options.files, pairs(options.define, "-D"), options.optimised)
     output = Path(options.output or Path("out") / f"{Path(options.files[0]).stem}.npz")
     output.parent.mkdir(parents=True, exist_ok=True)
     save(image, output)
@@ -262,7 +265,7 @@ def _asm(options: Any) -> int:
 
 
 def _dis(options: Any) -> int:
-    write(options.output, disassemble(assemble(options.files, pairs(options.define, "-D"))))
+    write(options.output, disassemble(assemble(options.files, pairs(options.define, "-D"), options.optimised)))
     return OK
 
 
@@ -285,11 +288,13 @@ def _trace(options: Any) -> int:
 
 
 def _recorded(options: Any) -> int:
+    from functools import partial
     from importlib import import_module
 
     from assembler import assemble as assemble_source
 
-    return OK if import_module(f"sim.{options.command}").run_command(options, assemble_source) else CHECK
+    command = import_module(f"sim.{options.command}").run_command
+    return OK if command(options, partial(assemble_source, optimised=True)) else CHECK
 
 
 def _isa(options: Any) -> int:
@@ -319,8 +324,7 @@ def _config(options: Any) -> int:
     if options.action == "presets":
         print("\n".join(preset_names()))
         return OK
-    settings = Config.load(options.preset, options.set).show()
-    for key, value, unit, source in settings:
+    for key, value, unit, source in Config.load(options.preset, options.set).show():
         print(f"{key:36} {value!s:>14} {unit:12} {source}".rstrip())
     return OK
 
@@ -328,11 +332,10 @@ def _config(options: Any) -> int:
 def _doctor(options: Any) -> int:
     from sim.doctor import findings
 
-    bad = 0
-    for ok, what in findings(ROOT):
+    found = list(findings(ROOT))
+    for ok, what in found:
         print(f"{'ok ' if ok else 'BAD'} {what}")
-        bad += not ok
-    return USAGE if bad else OK
+    return OK if all(ok for ok, _ in found) else USAGE
 
 
 def _test(options: Any) -> int:

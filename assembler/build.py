@@ -63,11 +63,17 @@ def check(
 
 
 def assemble(
-    source: Text | Sequence[Text], include_dirs: Sequence[str | Path] = (), defines: Mapping[str, Any] | None = None
+    source: Text | Sequence[Text],
+    include_dirs: Sequence[str | Path] = (),
+    defines: Mapping[str, Any] | None = None,
+    optimised: bool = False,
 ) -> Image:
-    """The Image of a module, or of several that are one program; AssemblyError with all their errors."""
+    """The Image of a module, or of several that are one program; AssemblyError with all their errors.
+
+    ``optimised``: fewer instructions in a better order, as ptxas makes them (optimise.py); else each as it is written.
+    """
     sources = read_sources(source)
-    name = cache.key(sources, include_dirs, _texts(defines))
+    name = cache.key(sources, include_dirs, _texts(defines), optimised)
     kept = cache.fetch(name)
     if kept is not None:
         return kept
@@ -75,13 +81,13 @@ def assemble(
         program, files, diagnostics = _checked(sources, include_dirs, _texts(defines))
         if has_errors(diagnostics):
             raise AssemblyError(diagnostics)
-        image = _lowered(program, files)
+        image = _lowered(program, files, optimised)
     cache.keep(name, image)
     return image
 
 
-def _lowered(program: Program, files: Sequence[SourceFile]) -> Image:
-    return lower(program, [file.path for file in files], [file.text for file in files])
+def _lowered(program: Program, files: Sequence[SourceFile], optimised: bool = False) -> Image:
+    return lower(program, [file.path for file in files], [file.text for file in files], optimised)
 
 
 def _texts(defines: Mapping[str, Any] | None) -> dict[str, str]:

@@ -34,7 +34,12 @@ def _assembler_digest() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in sources)).hexdigest()
 
 
-def key(sources: Sequence[tuple[str, str]], include_dirs: Sequence[object], defines: Mapping[str, str]) -> str:
+def key(
+    sources: Sequence[tuple[str, str]],
+    include_dirs: Sequence[object],
+    defines: Mapping[str, str],
+    optimised: bool = False,
+) -> str:
     """Name of a program's Image, but for the files it includes."""
     facts = [
         digest(),
@@ -43,6 +48,7 @@ def key(sources: Sequence[tuple[str, str]], include_dirs: Sequence[object], defi
         os.getcwd(),
         list(map(str, include_dirs)),
         sorted(defines.items()),
+        optimised,
     ]
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:32]
 

@@ -36,7 +36,7 @@ def body_blocks(body: Body) -> list[BasicBlock]:
 
 def accesses(body: Body) -> list[Access]:
     """Registers read and written by each step; numbers are the body's register numbers."""
-    asynchronous = _asynchronous(body.steps)
+    asynchronous = asynchronous_registers(body.steps)
     result = []
     for step in body.steps:
         reads, writes = [], []
@@ -56,7 +56,7 @@ def accesses(body: Body) -> list[Access]:
     return result
 
 
-def _asynchronous(steps: Sequence[Step]) -> list[int]:
+def asynchronous_registers(steps: Sequence[Step]) -> list[int]:
     """Registers an asynchronous instruction goes on using after its issue, until it is waited for."""
     return sorted(
         {e[VALUE] for s in steps if s.op.startswith(ASYNC) for e in s.entries if e[KIND] == int(OperandKind.REG)}

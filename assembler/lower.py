@@ -12,6 +12,7 @@ from assembler.contract import contract
 from assembler.dynamic_stack import allocates
 from assembler.flow import cycles, reached_bodies
 from assembler.layout import Layout, place
+from assembler.optimise import optimise
 from assembler.program import (
     KIND,
     OUTER,
@@ -39,11 +40,13 @@ LABEL, FUNC = int(OperandKind.LABEL), int(OperandKind.FUNC)
 REG, MEM_REG, SYM, MEM_SYM = (int(getattr(OperandKind, k)) for k in ("REG", "MEM_REG", "SYM", "MEM_SYM"))
 
 
-def lower(program: Program, files: Sequence[str], texts: Sequence[str]) -> Image:
+def lower(program: Program, files: Sequence[str], texts: Sequence[str], optimised: bool = False) -> Image:
     """The Image of a program that has no errors. The program is consumed: its bodies are rewritten."""
     lower_services(program)
     graph = edges(program)
     contract(program)
+    if optimised:
+        optimise(program)
     lower_calls(program)
     layout = place_after_stack(program, graph)
     for body in program.bodies:

@@ -136,6 +136,9 @@ def _define_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-D", dest="define", action="append", default=[], metavar="NAME=VALUE", help="set a parameter of the program"
     )
+    parser.add_argument(
+        "--no-opt", dest="optimised", action="store_false", help="keep every instruction as it is written, in its order"
+    )
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:

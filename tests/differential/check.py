@@ -45,9 +45,11 @@ class Difference:
     threads: int
 
 
-def simulate(text: str, programs: list[dict[str, Any]], inputs: dict[int, bytes], functional: bool) -> list[bytes]:
+def simulate(
+    text: str, programs: list[dict[str, Any]], inputs: dict[int, bytes], functional: bool, optimised: bool = False
+) -> list[bytes]:
     """Outputs of the programs of one module."""
-    machine = Machine(assemble(text), Config.load("h200"), functional=functional)
+    machine = Machine(assemble(text, optimised=optimised), Config.load("h200"), functional=functional)
     sources, outs = {}, []
     for program in programs:
         number = program["input"]

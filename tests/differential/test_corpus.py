@@ -50,3 +50,10 @@ def test_a_wrong_statement_is_named_and_its_consequences_are_not():
         if i == row or row in sources:
             spoiled[offset] ^= 1
     assert [d.row for d in check.differences(program, bytes(spoiled), good)] == [row]
+
+
+@pytest.mark.parametrize("module", MODULES[:QUICK])
+def test_optimised_programs_give_the_same(module: str):
+    text, programs, _ = read(module)
+    plain = check.simulate(text, programs, INPUTS, functional=True)
+    assert check.simulate(text, programs, INPUTS, functional=True, optimised=True) == plain

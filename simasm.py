@@ -118,7 +118,7 @@ class Result:
     def json(self) -> dict[str, Any]:
         """What ``simasm run --json`` prints; ``schema`` changes when a name does."""
         keys = ("cycles", "instructions", "wall_s", "memory_hash", "stats_hash", "trace")
-        checks = [{key: check.get(key) for key in ("name", "ok", "max_error")} for check in self.checks]
+        checks = [{k: check[k] for k in ("name", "ok", "max_error", "skipped") if k in check} for check in self.checks]
         return {"schema": SCHEMA, "checks": checks, **{key: self.stats.get(key) for key in keys}}
 
 

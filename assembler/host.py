@@ -154,7 +154,7 @@ def _print(parser: HostParser) -> Fields:
 
 @statement("buffer")
 def _buffer(parser: HostParser) -> Fields:
-    """`buffer x : bf16[n, 128] = normal(0, 1) same;`"""
+    """`buffer x : bf16[n, 128] = normal(0, 1) same opaque(big);`"""
     words = parser.words
     name = words.declare("the name of the buffer")
     words.expect(":")
@@ -164,7 +164,7 @@ def _buffer(parser: HostParser) -> Fields:
     if words.accepts("="):
         fields["fill"] = words.call("a fill, such as zeros")
     for word in words.clauses(("same", "on", "opaque")):
-        fields[word] = _gpus(words) if word == "on" else True
+        fields[word] = _gpus(words) if word == "on" else word != "opaque" or words.condition()
     return _end(parser, fields)
 
 

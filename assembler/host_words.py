@@ -166,6 +166,14 @@ class Words:
         self.expect(":")
         return {"cond": [condition, yes, self.expression()]}
 
+    def condition(self) -> Expr | bool:
+        """What a clause depends on, in parentheses; True without them."""
+        if not self.accepts("("):
+            return True
+        value = self.expression()
+        self.expect(")")
+        return value
+
     def list_of(self, closing: str) -> list[Expr]:
         """Reads expressions with commas between them, up to and with `closing`."""
         items: list[Expr] = []

@@ -22,7 +22,7 @@ NAMES = (
     *("memory_step", "hub_egress", "hub_enter", "hub_advance", "hub_ingress", "hub_end", "flush", "hub_next"),
     *("gather", "arrivals", "release", "record"),
     *("cluster_left", "cluster_instruction", "store_async", "deliver", "prefetch", "bulk", "bulk_wait"),
-    *("tensormap", "copy_arrive", "tma_send", "tma_answer"),
+    *("tensormap", "copy_arrive", "tma_send", "tma_answer", "opaque_operands"),
 )
 _FIRST = len(PARAMS)
 PARAMS.extend(Param(f"code.{name}", "address of compiled code", lambda get: 0) for name in NAMES)

@@ -26,14 +26,17 @@ class BufferStatements(HostBase):
         if dtype is None:
             raise self.error(f"unknown type `{s['type']}`", suggest(s["type"], DTYPES) or f"types: {', '.join(DTYPES)}")
         shape = tuple(e.integer(d, f"a size of `{s['name']}`", 1) for d in s["dims"])
-        if s.get("opaque"):
-            raise self.error(f"`{s['name']}`: opaque buffers are not modelled")
-        buffer = Buffer(s["name"], s["type"], dtype, shape)
+        opaque = bool(s.get("opaque")) and (s["opaque"] is True or bool(e.value(s["opaque"])))
+        if opaque and self.machine.functional:
+            raise self.error(
+                f"`{s['name']}` is opaque: without timing nothing is left of it", "run without --functional"
+            )
+        buffer = Buffer(s["name"], s["type"], dtype, shape, opaque=opaque)
         gpus = self.gpus_of(s.get("on"))
         shared = None
         for gpu in gpus:
-            buffer.address[gpu] = self.machine.alloc(gpu, buffer.nbytes, s["name"])
-            if s.get("fill") is None:
+            buffer.address[gpu] = self.machine.alloc(gpu, buffer.nbytes, s["name"], opaque)
+            if s.get("fill") is None or opaque:
                 continue
             whose: int | str = "same" if s.get("same") else gpu
             if shared is None or not s.get("same"):
@@ -113,6 +116,8 @@ class BufferStatements(HostBase):
         count = math.prod(instance.buffer.shape)
         if index >= count:
             raise self.error(f"`{instance.buffer.name}` has {count} elements, there is no element {index}")
+        if instance.buffer.opaque:
+            raise self.error(f"`{instance.buffer.name}` is opaque: the host cannot read it")
         array = self.fetched.get((instance.buffer.name, instance.gpu))
         if array is None:
             self.wait([instance.gpu], statement, "read", self.config["host.d2h_latency_ns"])
@@ -123,6 +128,8 @@ class BufferStatements(HostBase):
     def _do_fetch(self, s: Any) -> None:
         """A whole buffer comes to the host in one copy; from then on `read` takes that copy and costs nothing."""
         instance = self.expressions.instance(s["src"], "what is fetched")
+        if instance.buffer.opaque:
+            raise self.error(f"`{instance.buffer.name}` is opaque: the host cannot read it")
         cost = self.config["host.d2h_latency_ns"] + instance.buffer.nbytes / self.config["host.pcie_gbps"]
         self.wait([instance.gpu], s, "fetch", cost)
         self.fetched[instance.buffer.name, instance.gpu] = self.array(instance).copy()
@@ -137,7 +144,10 @@ class BufferStatements(HostBase):
         size = e.integer(s["bytes"], "the bytes of a copy", 0, room) if s.get("bytes") is not None else room
         gpus = sorted({target.gpu, source.gpu})
         self.wait(gpus, s, "copy")
-        self.machine.write(target.address, self.machine.read(source.address, size))
+        if source.buffer.opaque and not target.buffer.opaque:
+            raise self.error(f"`{source.buffer.name}` is opaque, `{target.buffer.name}` is not")
+        if not target.buffer.opaque:
+            self.machine.write(target.address, self.machine.read(source.address, size))
         rate = self.config["host.device_copy_gbps" if len(gpus) == 1 else "host.peer_copy_gbps"]
         for gpu in gpus:
             self.spend(gpu, "copy", s, self.config["host.copy_latency_ns"] + size / rate)
@@ -146,18 +156,28 @@ class BufferStatements(HostBase):
     def _do_check(self, s: Any) -> None:
         e = self.expressions
         value = e.value(s["got"])
+        reference, arguments, options = call_parts(s["reference"])
         if isinstance(value, Instance):
-            self.wait([value.gpu], s, "check")
-            got, name = {value.gpu: self.array(value)}, f"{value.buffer.name}@{value.gpu}"
+            where, name = [value], f"{value.buffer.name}@{value.gpu}"
         elif isinstance(value, Buffer):
-            self.wait(value.address, s, "check")
-            got, name = {gpu: self.array(Instance(value, gpu)) for gpu in value.address}, value.name
+            where, name = [Instance(value, gpu) for gpu in value.address], value.name
         else:
             raise self.error(f"check compares a buffer, not {kind_of(value)}")
-        reference, arguments, options = call_parts(s["reference"])
+        self.wait([instance.gpu for instance in where], s, "check")
+        if self._is_opaque([s["got"], *arguments, *options.values()]):
+            row = {"name": f"{name} ~ {reference}", "ok": True, "skipped": True, "max_error": None}
+            self.result.checks.append({**row, "detail": "opaque", "at": e.at})
+            return
+        got = {instance.gpu: self.array(instance) for instance in where}
         want = self._reference(reference, arguments, options, got)
         rtol, atol = (e.number(s[k], k) if s.get(k) is not None else 0.0 for k in ("rtol", "atol"))
         self._record_check(f"{name} ~ {reference}", compare(got, want, rtol, atol), rtol, atol)
+
+    def _is_opaque(self, expressions: list[Any]) -> bool:
+        """Whether a buffer among these has no values to compare."""
+        values = [self.expressions.value(x) for x in expressions]
+        buffers = [v.buffer if isinstance(v, Instance) else v for v in values]
+        return any(isinstance(b, Buffer) and b.opaque for b in buffers)
 
     def _record_check(self, name: str, outcome: Comparison, rtol: float, atol: float) -> None:
         detail = ""

@@ -34,6 +34,7 @@ class Buffer:
     dtype: Any
     shape: tuple[int, ...]
     address: dict[int, int] = field(default_factory=dict)
+    opaque: bool = False
 
     @property
     def nbytes(self) -> int:

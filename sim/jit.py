@@ -18,6 +18,7 @@ _NAMES = [
     "functional",
     "jit",
     "layout",
+    "opaque_layout",
     "params",
     "pipeline",
     "raw",

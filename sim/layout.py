@@ -32,6 +32,12 @@ class Layout:
 
 
 @inline
+def gpu_of(g):
+    """Number of the GPU whose block is at ``g``."""
+    return (g - MACHINE_WORDS) // GPU_WORDS
+
+
+@inline
 def gpu_base(gpu):
     """Arena index of a GPU's block."""
     return MACHINE_WORDS + gpu * GPU_WORDS

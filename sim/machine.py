@@ -26,6 +26,7 @@ from .launches import Launches
 from .layout import HUB_BLOCK, L2_BLOCK, gpu_base
 from .load import Program, pack
 from .memory import Allocation, Bytes, GpuMemory
+from .opaque import Opaque
 from .params import FN_SERVICE, LIBRARY, PARAMS, SMS
 from .raw import BIG, Arena
 from .reports import deadlock, fault, polling
@@ -87,6 +88,7 @@ class Machine:
         self.sms = int(self.P[SMS])
         self._new_state(functional)
         self.launches = Launches(self)
+        self.opaque: Opaque | None = None
         self._load_module()
         self.runtime = Runtime(self, output) if needed(image) else None
         if self.runtime:
@@ -168,9 +170,18 @@ class Machine:
             memory.view(address, data.size)[:] = data
 
     # --- memory
-    def alloc(self, gpu: int, nbytes: int, name: str = "") -> int:
-        """Allocate zeroed memory on a GPU. MemoryError when it is full."""
-        return self.memory[gpu].alloc(nbytes, name)
+    def alloc(self, gpu: int, nbytes: int, name: str = "", opaque: bool = False) -> int:
+        """Allocate zeroed memory on a GPU; ``opaque``: it is never stored (sim/opaque.py). MemoryError when it is full."""
+        address = self.memory[gpu].alloc(nbytes, name, opaque)
+        if opaque:
+            self.opaque = self.opaque or Opaque(self)
+            self.opaque.add(gpu, address, nbytes)
+        return address
+
+    @property
+    def shared_address(self) -> int:
+        """Host address of the first SM's shared memory."""
+        return self._shared.address
 
     def gpu_of(self, address: int) -> int:
         """The GPU that owns an address. ValueError if none does."""
@@ -298,7 +309,8 @@ class Machine:
         """Digest of all allocated memory of all GPUs."""
         digest = hashlib.sha256()
         for memory in self.memory:
-            digest.update(memory.data.array[: memory.top])
+            for first, end in memory.stored():
+                digest.update(memory.data.array[first:end])
         return digest.hexdigest()
 
     def stats_hash(self) -> str:

@@ -36,6 +36,7 @@ class Allocation:
     name: str
     address: int
     size: int
+    opaque: bool = False
 
 
 @dataclass
@@ -53,7 +54,7 @@ class GpuMemory:
         self.data = Bytes(self.capacity, dense=True)
         self.limits = Bytes(self.capacity // LINE + 1, dense=True)
 
-    def alloc(self, size: int, name: str) -> int:
+    def alloc(self, size: int, name: str, opaque: bool = False) -> int:
         """Reserve ``size`` bytes and return their address. MemoryError if the GPU's memory is exhausted.
 
         A line between neighbours stays unallocated, so that running off the end of a buffer is noticed.
@@ -68,8 +69,17 @@ class GpuMemory:
             self.limits.array[first + lines - 1] = size % LINE
         self.top = offset + (lines + 1) * LINE
         address = gpu_address(self.gpu, offset)
-        self.allocations.append(Allocation(name, address, size))
+        self.allocations.append(Allocation(name, address, size, opaque))
         return address
+
+    def stored(self) -> list[tuple[int, int]]:
+        """Ranges of offsets that hold values: everything up to the top but opaque buffers."""
+        ranges, first = [], 0
+        for allocation in self.allocations:
+            if allocation.opaque:
+                ranges.append((first, allocation.address & OFFSET_MASK))
+                first = (allocation.address & OFFSET_MASK) + allocation.size
+        return [*ranges, (first, self.top)]
 
     def offset(self, address: int) -> int:
         """Offset of one of this GPU's addresses."""

@@ -39,6 +39,9 @@ _FAULTS = {
     st.Fault.PEER_COPY: "{what}: bulk copies reach the memory of their own GPU only, not {address:#x}",
     st.Fault.RANKS: "{what}: the mask {address:#x} names CTAs that a cluster of {nbytes} does not have",
     st.Fault.TENSOR_MAP: "{what}: there is no tensor map at {address:#x} that fits this instruction",
+    st.Fault.OPAQUE_CONTROL: "{what}: its guard, an address or another operand that decides what it does is opaque",
+    st.Fault.OPAQUE_STORE: "{what}: an opaque value is stored to memory that is not opaque ({address:#x})",
+    st.Fault.OPAQUE_HUB: "{what}: opaque values in instructions of the hub are not modelled",
     st.Fault.BRANCH: "brx.idx: index {address} is not below {nbytes}",
 }
 _HUB_FAULTS = {

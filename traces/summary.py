@@ -180,6 +180,8 @@ class _View:
         for row in rows:
             error = row.get("max_error")
             result = _text("ok", "green") if row.get("ok") else _text("FAILED", "bold red")
+            if row.get("skipped"):
+                result = _text("skipped", "yellow")
             cells.append(
                 [row.get("name", "?"), result, NOTHING if error is None else f"{error:.3g}", row.get("detail")]
             )

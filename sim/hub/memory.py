@@ -2,9 +2,11 @@
 
 from ..addresses import OFFSET_MASK
 from ..jit import inline, outline
+from ..layout import gpu_of
 from ..mem.l2 import l2_access, l2_atomic
 from ..net.bytes import copy_masked
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP
+from ..opaque_layout import OPAQUE, line_opaque
 from ..params import FN_ATOM_ONE, FN_REDUCE_BYTES
 from ..raw import address_of, call, load_i64, load_u16, load_u32, store_16, store_32, store_64
 from ..state import MEMORY
@@ -18,6 +20,12 @@ _SIZES = sum(size << 4 * i for i, size in enumerate((4, 4, 8, 8, 4, 8, 2, 2, 4, 
 def host_address(A, g, address):
     """Host address of a byte of this GPU's memory."""
     return A[g + MEMORY] + (address & OFFSET_MASK)
+
+
+@inline
+def _is_opaque(A, g, address):
+    """Whether the memory at an address is that of an opaque buffer, which is never written."""
+    return A[OPAQUE] != 0 and line_opaque(A, gpu_of(g), address)
 
 
 @outline
@@ -37,7 +45,8 @@ def write_line(A, P, g, t, row, address):
     """Write a packet's bytes. Returns when they are written."""
     lo = A[row + MASK_LO]
     hi = A[row + MASK_HI]
-    copy_masked(host_address(A, g, address), address_of(A, row + DATA), lo, hi)
+    if not _is_opaque(A, g, address):
+        copy_masked(host_address(A, g, address), address_of(A, row + DATA), lo, hi)
     return access_time(A, P, g, t, address, lo, hi, 1)
 
 
@@ -87,6 +96,10 @@ def atomic_line(A, P, g, t, row, address, reply):
     memory = host_address(A, g, address)
     operands = address_of(A, row + DATA)
     lanes = 0
+    if _is_opaque(A, g, address):
+        return l2_atomic(
+            A, P, g, t, (address & OFFSET_MASK) >> 7, mask_bytes(A[row + MASK_LO], A[row + MASK_HI]) // size
+        )
     for at in range(0, 128, size):
         if (A[row + MASK_LO] if at < 64 else A[row + MASK_HI]) >> (at & 63) & 1:
             old = _atomic_element(A, P, row, memory + at, operands + at, size)
@@ -102,5 +115,6 @@ def reduce_line(A, P, g, t, row, address):
     lo = A[row + MASK_LO]
     hi = A[row + MASK_HI]
     line = host_address(A, g, address)
-    call(P[FN_REDUCE_BYTES], line, address_of(A, row + DATA), A[row + OP], 128, lo, hi, 0, 0)
+    if not _is_opaque(A, g, address):
+        call(P[FN_REDUCE_BYTES], line, address_of(A, row + DATA), A[row + OP], 128, lo, hi, 0, 0)
     return l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, mask_bytes(lo, hi) // element_bytes(A[row + OP]))

@@ -29,6 +29,7 @@ from .lsu import coalesce, lane_addresses, reserve_lsu
 from .mailbox import PHASE, post
 from .mbarrier_object import add
 from .memory_space import allocated, fault, is_own, lanes_in_region, memory_delta, region_of, window_base
+from .opaque import copied_opaque, mark_copied
 from .operands import operand, registers, scratch
 from .requests import free_load, new_load, request
 from .scoreboard import park, schedule
@@ -69,7 +70,10 @@ def copy_async(A, P, g, gpu, s, w, row, mask, t):
         if mask >> lane & 1:
             valid = load_u32(operand(A, row, 1, regs) + 4 * lane) if sub >> 42 & 1 else size
             target = shared + A[s + SCRATCH + _TARGETS + lane]
-            _copy_lane(A, P, A[s + SCRATCH + lane] + delta, target, size, valid)
+            hidden = copied_opaque(A, gpu, A[s + SCRATCH + lane], size)
+            mark_copied(A, target, size, hidden)
+            if not hidden:
+                _copy_lane(A, P, A[s + SCRATCH + lane] + delta, target, size, valid)
     if A[FUNCTIONAL] == 0:
         _copy_time(A, P, s, w, row, mask, size, t)
     return True

@@ -41,6 +41,7 @@ from .memory_space import (
     region_of,
     window_base,
 )
+from .opaque import atomic_lanes, atomic_shared
 from .operands import listed, operand, registers, scratch
 from .remote import check_peer, element_addresses, head_packet, send
 from .requests import new_load, request, settle_load
@@ -183,7 +184,9 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
             return False
         if timed:
             set_ready(A, s, w, row, _shared_time(A, P, g, s, w, size, mask, unit, t), Stall.SHORT_SCOREBOARD)
-        _apply(A, P, s, w, row, mask, window_base(A, g, s, w, region), returns, _format(A, row, region))
+        base = window_base(A, g, s, w, region)
+        if atomic_shared(A, s, w, row, mask, base, size):
+            _apply(A, P, s, w, row, mask, base, returns, _format(A, row, region))
         return True
     index = -1
     peer = gpu
@@ -199,6 +202,9 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
         if sub & 15 == 4:
             fault(A, g, s, w, Fault.WIDE_ATOMIC, ctz(mask), A[s + SCRATCH + ctz(mask)], size, t)
             return False
+    known = atomic_lanes(A, g, s, w, row, peer, mask, t)
+    if known < 0:
+        return False
     if timed and returns:
         index = new_load(A, s, w, row, mask, Stall.LONG_SCOREBOARD if peer == gpu else Stall.REMOTE)
     if timed and peer != gpu:
@@ -206,7 +212,7 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     else:
         if timed:
             _own_time(A, P, s, w, row, mask, size, index, returns, t)
-        _apply(A, P, s, w, row, mask, memory_delta(A, gpu_base(peer), region), returns, _format(A, row, region))
+        _apply(A, P, s, w, row, known, memory_delta(A, gpu_base(peer), region), returns, _format(A, row, region))
     if index >= 0:
         settle_load(A, s, w, row, index, t, Stall.LONG_SCOREBOARD)
     return True

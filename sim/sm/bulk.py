@@ -43,6 +43,7 @@ from .bulk_operands import (
 from .cluster import OFFSET, distributed_time, shared_base
 from .mailbox import PHASE, post
 from .mbarrier_object import TX, add
+from .opaque import copied_opaque, copy_out, share_opaque
 from .operands import registers
 from .scoreboard import park, schedule
 from .tensor_copy import tensor_copy
@@ -62,7 +63,8 @@ def _load(A, P, g, gpu, s, w, row, lane, nbytes, t):
     mask = lane_value(A, row, regs, 4, lane) & 0xFFFF if sub >> MULTICAST & 1 else 0
     if barrier < 0 or not ranks_exist(A, g, s, w, mask, lane, t):
         return False
-    to_shared(A, P, g, s, w, sub, mask, target & OFFSET_MASK, source, nbytes)
+    hidden = copied_opaque(A, gpu, address, nbytes)
+    to_shared(A, P, g, s, w, sub, mask, target & OFFSET_MASK, source, nbytes, hidden)
     if A[FUNCTIONAL]:
         complete_now(A, g, s, w, sub, mask, barrier, nbytes, t)
         return True
@@ -84,7 +86,12 @@ def _store(A, P, g, gpu, s, w, row, lane, nbytes, t):
     target = global_operand(A, g, gpu, s, w, lane, address, nbytes, t)
     if target == 0:
         return False
-    move(A, P, sub, target, shared_base(A, who) + (source & OFFSET), nbytes)
+    at = shared_base(A, who) + (source & OFFSET)
+    really = copy_out(A, g, s, w, gpu, address, at, nbytes, lane, t)
+    if really < 0:
+        return False
+    if really:
+        move(A, P, sub, target, at, nbytes)
     if A[FUNCTIONAL] == 0:
         i = begin(A, P, s, Request.TMA_REDUCE if sub >> REDUCE & 1 else Request.TMA_STORE, t)
         touch(A, P, s, i, address & OFFSET_MASK, nbytes)
@@ -104,7 +111,9 @@ def _share(A, P, g, s, w, row, lane, nbytes, t):
     told = shared_operand(A, g, s, w, lane, barrier, 8, 8, t) if who >= 0 else -1
     if told < 0:
         return False
-    move(A, P, sub, shared_base(A, to) + (target & OFFSET), shared_base(A, who) + (source & OFFSET), nbytes)
+    here, there = shared_base(A, who) + (source & OFFSET), shared_base(A, to) + (target & OFFSET)
+    if share_opaque(A, there, here, nbytes, sub >> REDUCE & 1):
+        move(A, P, sub, there, here, nbytes)
     when = t
     if A[FUNCTIONAL] == 0:
         distributed_time(A, P, g, s, A[s + CTA_SLOT + w], target & OFFSET_MASK, nbytes, t)

@@ -24,6 +24,7 @@ from .bulk_groups import in_group
 from .cluster import OFFSET, cluster_of, cluster_size, member, owner, shared_base
 from .mbarrier_object import TX, add
 from .memory_space import allocated_range, fault, is_own, memory_delta
+from .opaque import mark_copied
 from .operands import operand
 from .tma import BYTES, OBJECT, TARGET, WAITING, enter, signal, unit
 
@@ -149,15 +150,25 @@ def ranks_exist(A, g, s, w, mask, lane, t):
 
 
 @outline
-def to_shared(A, P, g, s, w, sub, mask, target, source, nbytes):
-    """Move bytes to an offset in the shared window, of a multicast in every CTA of the mask."""
+def _arrive(A, P, sub, target, source, nbytes, hidden):
+    """Move bytes to a host address of shared memory, unless they are opaque."""
+    mark_copied(A, target, nbytes, hidden)
+    if not hidden:
+        move(A, P, sub, target, source, nbytes)
+
+
+@outline
+def to_shared(A, P, g, s, w, sub, mask, target, source, nbytes, hidden):
+    """Move bytes (``hidden``: opaque ones) to an offset in the shared window, of a multicast in every CTA of the mask."""
     c = A[s + CTA_SLOT + w]
     if sub >> MULTICAST & 1 == 0:
-        move(A, P, sub, shared_base(A, owner(A, g, s, c, target)) + (target & OFFSET), source, nbytes)
+        base = shared_base(A, owner(A, g, s, c, target))
+        _arrive(A, P, sub, base + (target & OFFSET), source, nbytes, hidden)
         return
     for rank in range(16):
         if mask >> rank & 1:
-            move(A, P, sub, shared_base(A, member(A, g, s, c, rank)) + (target & OFFSET), source, nbytes)
+            base = shared_base(A, member(A, g, s, c, rank))
+            _arrive(A, P, sub, base + (target & OFFSET), source, nbytes, hidden)
 
 
 @outline

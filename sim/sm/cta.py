@@ -4,6 +4,7 @@ from traces.records import Stall
 
 from ..far import far
 from ..jit import inline
+from ..opaque_layout import OPAQUE
 from ..params import CTA_START_CYCLES, MAX_CTAS, MAX_WARPS, REGISTERS, SMEM_BYTES, SMEM_RESERVED_BYTES
 from ..raw import BIG, ctz, store_64
 from ..state import (
@@ -84,6 +85,7 @@ from ..state import (
 )
 from .barrier import warp_left
 from .bulk_groups import forget_groups
+from .opaque import forget_shared, forget_warp
 from .scoreboard import schedule
 
 
@@ -159,6 +161,8 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
     for i in range(16):
         A[s + COPY_PENDING + w * 16 + i] = 0
     forget_groups(A, s, w)
+    if A[OPAQUE]:
+        forget_warp(A, s, w)
     A[s + POLL_PC + w] = -1
     A[s + CTA_SLOT + w] = c
     A[s + WARP_IN_CTA + w] = index
@@ -187,6 +191,8 @@ def start_cta(A, P, g, s, launch, linear, t):
     A[s + CTA_LIVE + c] = warps
     A[s + CTA_SHARED + c] = A[g + LAUNCH_SHARED + launch]
     A[s + CTA_CLUSTER + c] = 0
+    if A[OPAQUE]:
+        forget_shared(A, s, c, A[s + CTA_SHARED + c])
     for i in range(BARRIERS):
         A[s + BAR_ARRIVED + c * BARRIERS + i] = 0
         A[s + BAR_EXPECT + c * BARRIERS + i] = 0

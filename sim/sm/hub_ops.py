@@ -10,6 +10,7 @@ from ..addresses import DYMULTIMEM_REGION, MULTIMEM_REGION, OFFSET_MASK, REGION_
 from ..far import far
 from ..jit import inline, outline
 from ..net.packet import COUNT, PACKET_WORDS, TARGETS, Packet
+from ..opaque_layout import OPAQUE
 from ..params import MALLOCID_CYCLES, SMEM_CYCLES
 from ..raw import ctz, load_i64, load_u32
 from ..state import (
@@ -29,6 +30,7 @@ from ..state import (
 )
 from .lsu import lane_addresses
 from .memory_space import aligned, fault, misaligned_lane, window_base
+from .opaque import values_opaque
 from .operands import CONSTANT, operand, registers
 from .remote import data_packets, request_packets
 from .requests import new_load, settle_load
@@ -102,6 +104,9 @@ def hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t):
     nbytes = (1 << (sub & 15)) * (sub >> 16 & 15)
     unit = lane_addresses(A, P, s, w, row, mask, 0)
     A[s + LAST_EFFECT] = t
+    if values_opaque(A, s) or (A[OPAQUE] and (kind == Kind.DYMM_LDRED or kind == Kind.MM_LDRED)):
+        fault(A, g, s, w, Fault.OPAQUE_HUB, ctz(mask), A[s + SCRATCH + 32], nbytes, t)
+        return False
     if A[FUNCTIONAL] or not _addresses_ok(A, g, s, w, kind, nbytes, mask, unit, t):
         return False
     if kind == Kind.DYMM_LDRED or kind == Kind.MM_LDRED:

@@ -9,6 +9,7 @@ from traces.records import Stall
 
 from ..far import far
 from ..jit import inline, outline
+from ..opaque_layout import FLAG_OPAQUE_BIT
 from ..raw import BIG, argmin16, call_lane, popcount
 from ..state import (
     BLOCK,
@@ -49,10 +50,11 @@ from ..state import (
 from .delivery import deliver
 from .emit import emit, keep, traced
 from .execute import MEMORY_KINDS, other
+from .opaque import opaque_operands
 from .operands import guard_mask, operand
 from .paths import step_diverged
 from .requests import has_room
-from .scoreboard import schedule, set_ready
+from .scoreboard import park, schedule, set_ready
 
 STEP = 8
 """Cycles a scheduler runs before the next one; they share the LSU and L1, so this bounds how far they drift apart."""
@@ -116,8 +118,11 @@ def _has_its_turn(A, P, s, w, scheduler, row, kind, hub_left, t):
 
 
 @inline
-def _lane_operation(A, s, w, row, regs, mask, t):
+def _lane_operation(A, P, g, s, w, row, regs, mask, t):
     """An instruction that every lane executes for itself."""
+    if A[row + R_HEAD] >> FLAG_OPAQUE_BIT & 1 and opaque_operands(A, P, g, s, w, row, mask, t) != 1:
+        set_ready(A, s, w, row, t + (A[row + R_TIME] & 0xFFFF), A[row + R_REASON])
+        return
     call_lane(
         A[row + R_FN],
         operand(A, row, 0, regs),
@@ -171,13 +176,16 @@ def issue(A, P, g, gpu, s, w, scheduler, hub_left, t):
     tracing = traced(A, g, s, t)
     A[s + LAST_LOAD] = -1
     if kind == Kind.LANE:
-        _lane_operation(A, s, w, row, regs, mask, t)
+        _lane_operation(A, P, g, s, w, row, regs, mask, t)
         schedule(A, s, w, t + 1, Stall.WAIT)
     else:
         if tracing and (kind == Kind.EXIT or kind == Kind.RET):
             record(A, P, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & REASONS) | waited << 8, t)
             tracing = False
-        other(A, P, g, gpu, s, w, row, kind, mask, pc, t)
+        if A[row + R_HEAD] >> FLAG_OPAQUE_BIT & 1 == 0 or opaque_operands(A, P, g, s, w, row, mask, t):
+            other(A, P, g, gpu, s, w, row, kind, mask, pc, t)
+        else:
+            park(A, s, w)
     if tracing:
         record(A, P, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & REASONS) | waited << 8, t)
     if A[s + PATH_COUNT + w] > 0:

@@ -24,7 +24,7 @@ from ..params import (
     SMEM_CYCLES,
     STORE_INTERVAL,
 )
-from ..raw import BIG, address_of, call, load_i8, load_i16, load_i64, load_u8, load_u16, load_u32, popcount
+from ..raw import BIG, address_of, call, ctz, load_i8, load_i16, load_i64, load_u8, load_u16, load_u32, popcount
 from ..state import (
     COLD,
     CONFLICTS,
@@ -64,6 +64,7 @@ from .memory_space import (
     region_of,
     window_base,
 )
+from .opaque import load_shared, loaded_lanes, store_shared, stored_lanes, values_opaque
 from .operands import datum, operand, registers, scratch
 from .remote import remote_load, remote_store
 from .requests import new_load, request, settle_load
@@ -211,7 +212,8 @@ def load(A, P, g, gpu, s, w, row, mask, t):
                 if index < 0:
                     index = new_load(A, s, w, row, mask, Stall.LONG_SCOREBOARD)
                 when = max(when, _load_own(A, P, s, w, row, now, index, t))
-            _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_LOAD])
+            known = loaded_lanes(A, s, w, row, gpu, now, unit)
+            _move(A, P, s, w, row, known, memory_delta(A, g, region), unit, P[FN_LOAD])
         elif region >= SHARED_REGION and region <= PARAM_REGION:
             bad = -1 if in_shared(A, s, w, region, nbytes) else enter_window(A, P, g, s, w, region, nbytes, now)
             if bad >= 0:
@@ -221,7 +223,9 @@ def load(A, P, g, gpu, s, w, row, mask, t):
                 when = max(when, _window_time(A, P, g, s, w, region, nbytes, now, unit, t))
                 if region == SHARED_REGION:
                     reason = Stall.SHORT_SCOREBOARD
-            _move(A, P, s, w, row, now, window_base(A, g, s, w, region), unit * (region == SHARED_REGION), P[FN_LOAD])
+            base = window_base(A, g, s, w, region)
+            load_shared(A, s, w, row, now, base, nbytes, region == SHARED_REGION)
+            _move(A, P, s, w, row, now, base, unit * (region == SHARED_REGION), P[FN_LOAD])
         else:
             if index < 0:
                 index = new_load(A, s, w, row, mask, Stall.REMOTE)
@@ -275,9 +279,12 @@ def store(A, P, g, gpu, s, w, row, mask, t):
             if bad >= 0:
                 fault(A, g, s, w, Fault.ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
                 return False
+            stored = stored_lanes(A, g, s, w, gpu, now, unit, t)
+            if stored < 0:
+                return False
             if timed:
                 _store_own(A, P, s, w, row, nbytes, now, A[g + WATCHES], t)
-            _move(A, P, s, w, row, now, memory_delta(A, g, region), unit, P[FN_STORE])
+            _move(A, P, s, w, row, stored, memory_delta(A, g, region), unit, P[FN_STORE])
         elif region == SHARED_REGION or region == LOCAL_REGION:
             bad = -1 if in_shared(A, s, w, region, nbytes) else enter_window(A, P, g, s, w, region, nbytes, now)
             if bad >= 0:
@@ -285,7 +292,12 @@ def store(A, P, g, gpu, s, w, row, mask, t):
                 return False
             if timed:
                 _window_time(A, P, g, s, w, region, nbytes, now, unit, t)
-            _move(A, P, s, w, row, now, window_base(A, g, s, w, region), unit * (region == SHARED_REGION), P[FN_STORE])
+            base = window_base(A, g, s, w, region)
+            if region == LOCAL_REGION and values_opaque(A, s):
+                fault(A, g, s, w, Fault.OPAQUE_STORE, ctz(now), A[s + SCRATCH + ctz(now)], nbytes, t)
+                return False
+            if region == LOCAL_REGION or store_shared(A, s, now, base, nbytes):
+                _move(A, P, s, w, row, now, base, unit * (region == SHARED_REGION), P[FN_STORE])
         elif not remote_store(A, P, g, gpu, s, w, row, now, region, t):
             return False
         if left:

@@ -22,6 +22,7 @@ from ..state import (
     Request,
 )
 from .memory_space import allocated, fault, memory_delta
+from .opaque import loaded_lanes, stored_lanes
 from .operands import datum, operand, registers, scratch
 from .requests import new_packet, request
 
@@ -140,7 +141,7 @@ def remote_store(A, P, g, gpu, s, w, row, mask, region, t):
     """A store to a peer's memory. Returns False after a fault."""
     sub = A[row + R_SUB]
     peer = check_peer(A, g, s, w, region, (1 << (sub & 15)) * (sub >> 16 & 15), mask, t)
-    if peer < 0:
+    if peer < 0 or stored_lanes(A, g, s, w, peer, mask, 0, t) < 0:
         return False
     if A[FUNCTIONAL]:
         _move_now(A, P, s, w, row, mask, peer, region, P[FN_STORE])
@@ -180,6 +181,7 @@ def remote_load(A, P, g, gpu, s, w, row, mask, region, index, t):
     peer = check_peer(A, g, s, w, region, (1 << (sub & 15)) * (sub >> 16 & 15), mask, t)
     if peer < 0:
         return False
+    loaded_lanes(A, s, w, row, peer, mask, 0)
     if A[FUNCTIONAL]:
         _move_now(A, P, s, w, row, mask, peer, region, P[FN_LOAD])
         return True

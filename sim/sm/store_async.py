@@ -24,6 +24,7 @@ from .cluster import OFFSET, distributed_time, owner, shared_base
 from .mailbox import PHASE, post
 from .mbarrier_object import TX, add
 from .memory_space import aligned, enter_window, fault, misaligned_lane, window_base
+from .opaque import atomic_shared, store_shared
 from .operands import operand, registers, scratch
 from .scoreboard import park, schedule
 
@@ -39,8 +40,12 @@ def _move(A, P, g, s, w, row, mask):
     regs = registers(A, s, w)
     base = window_base(A, g, s, w, SHARED_REGION)
     if sub >> REDUCTION & 1:
+        if not atomic_shared(A, s, w, row, mask, base, 1 << (sub & 15)):
+            return
         value = operand(A, row, 0, regs)
         call(P[FN_ATOM], 0, scratch(A, s), base, value, value, sub >> 48 & 0xFFFF, mask, 0)
+        return
+    if not store_shared(A, s, mask, base, (1 << (sub & 15)) * max(1, sub >> 16 & 15)):
         return
     for i in range(sub >> 16 & 15):
         at = base + i * (1 << (sub & 15))

@@ -8,9 +8,23 @@ from ..far import far
 from ..jit import inline
 from ..params import FN_LDMATRIX, FN_MMA, FN_MOVMATRIX, FN_STMATRIX, SMEM_CYCLES
 from ..raw import address_of, call
-from ..state import CONSTS, LAST_EFFECT, R_IMM, R_REASON, R_SIDE, R_SUB, R_TIME, SCRATCH, SIDE, TENSOR_BUSY, Fault
+from ..state import (
+    CONSTS,
+    LAST_EFFECT,
+    R_HEAD,
+    R_IMM,
+    R_REASON,
+    R_SIDE,
+    R_SUB,
+    R_TIME,
+    SCRATCH,
+    SIDE,
+    TENSOR_BUSY,
+    Fault,
+)
 from .lsu import lane_addresses, reserve_lsu
 from .memory_space import enter_window, fault, misaligned_lane, window_base
+from .opaque import load_shared, store_shared, values_opaque
 from .operands import CONSTANT, registers, scratch
 from .scoreboard import park, schedule, set_ready
 
@@ -44,7 +58,10 @@ def _move_matrix(A, P, g, s, w, row, function, pointers, t):
         fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], _ROW_BYTES, t)
         return False
     delta = window_base(A, g, s, w, SHARED_REGION)
-    call(function, pointers, scratch(A, s), delta, n, A[row + R_SUB] >> 8 & 1, 0, 0, 0)
+    if A[row + R_HEAD] & 255 == Kind.LDMATRIX:
+        load_shared(A, s, w, row, lanes, delta, _ROW_BYTES, 1)
+    if A[row + R_HEAD] & 255 == Kind.LDMATRIX or store_shared(A, s, lanes, delta, _ROW_BYTES):
+        call(function, pointers, scratch(A, s), delta, n, A[row + R_SUB] >> 8 & 1, 0, 0, 0)
     reserve_lsu(A, s, t, n)
     return True
 
@@ -57,7 +74,8 @@ def tensor(A, P, g, s, w, row, kind, mask, t):
         return park(A, s, w)
     pointers = _pointers(A, s, w, row)
     if kind == Kind.MMA:
-        call(P[FN_MMA], pointers, A[row + R_IMM], 0, 0, 0, 0, 0, 0)
+        if not values_opaque(A, s):
+            call(P[FN_MMA], pointers, A[row + R_IMM], 0, 0, 0, 0, 0, 0)
         A[s + TENSOR_BUSY] += A[row + R_TIME] >> 16 & 0xFFFF
         when = t + (A[row + R_TIME] & 0xFFFF)
     elif kind == Kind.MOVMATRIX:

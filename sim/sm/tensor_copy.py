@@ -56,6 +56,7 @@ from .bulk_operands import (
 )
 from .cluster import OFFSET, member, owner, shared_base
 from .memory_space import allocated_range, fault, is_own, memory_delta
+from .opaque import copied_opaque, copy_out, mark_copied
 from .operands import CONSTANT, registers
 from .tma import begin, enter, touch
 
@@ -226,8 +227,11 @@ def _store_row(A, P, s, m, base, at, target, sub):
 
 
 @outline
-def _load_box(A, s, m, base, at):
-    """The box to the shared memory at host address ``base``, offset ``at``."""
+def _load_box(A, s, m, base, at, nbytes, hidden):
+    """The box to the shared memory at host address ``base``, offset ``at``; not if it is opaque (``hidden``)."""
+    mark_copied(A, base + at, nbytes, hidden)
+    if hidden:
+        return
     for k in range(A[s + _ROWS]):
         row = _row_address(A, s, m, k)
         source = row + A[s + _DELTA] if row >= 0 else 0
@@ -249,7 +253,7 @@ def _store_box(A, P, s, m, base, at, sub):
 
 
 @outline
-def _load(A, P, g, s, w, row, m, nbytes, lane, t):
+def _load(A, P, g, gpu, s, w, row, m, nbytes, lane, t):
     """Tensor to shared memory, of one CTA or several."""
     sub, regs, c = A[row + R_SUB], registers(A, s, w), A[s + CTA_SLOT + w]
     target = address_operand(A, row, regs, 0, 0, lane)
@@ -263,11 +267,12 @@ def _load(A, P, g, s, w, row, m, nbytes, lane, t):
     if not _touch_rows(A, P, g, s, w, m, i, lane, t):
         return False
     at = target & OFFSET_MASK
+    hidden = copied_opaque(A, gpu, load_i64(m + ADDRESS), 1)
     if sub >> MULTICAST & 1 == 0:
-        _load_box(A, s, m, shared_base(A, owner(A, g, s, c, at)), at & OFFSET)
+        _load_box(A, s, m, shared_base(A, owner(A, g, s, c, at)), at & OFFSET, nbytes, hidden)
     for rank in range(16):
         if mask >> rank & 1:
-            _load_box(A, s, m, shared_base(A, member(A, g, s, c, rank)), at & OFFSET)
+            _load_box(A, s, m, shared_base(A, member(A, g, s, c, rank)), at & OFFSET, nbytes, hidden)
     if i < 0:
         complete_now(A, g, s, w, sub, mask, barrier, nbytes, t)
     else:
@@ -276,7 +281,7 @@ def _load(A, P, g, s, w, row, m, nbytes, lane, t):
 
 
 @outline
-def _store(A, P, g, s, w, row, m, nbytes, lane, t):
+def _store(A, P, g, gpu, s, w, row, m, nbytes, lane, t):
     """Shared memory to the tensor, or a reduction."""
     sub, regs = A[row + R_SUB], registers(A, s, w)
     source = address_operand(A, row, regs, 1, 1, lane)
@@ -287,7 +292,11 @@ def _store(A, P, g, s, w, row, m, nbytes, lane, t):
     i = -1 if A[FUNCTIONAL] else begin(A, P, s, kind, t)
     if not _touch_rows(A, P, g, s, w, m, i, lane, t):
         return False
-    _store_box(A, P, s, m, shared_base(A, who), source & OFFSET, sub)
+    really = copy_out(A, g, s, w, gpu, load_i64(m + ADDRESS), shared_base(A, who) + (source & OFFSET), nbytes, lane, t)
+    if really < 0:
+        return False
+    if really:
+        _store_box(A, P, s, m, shared_base(A, who), source & OFFSET, sub)
     if i >= 0:
         finish_store(A, P, s, w, i)
     return True
@@ -302,9 +311,9 @@ def tensor_copy(A, P, g, gpu, s, w, row, lane, t):
         return False
     op = A[row + R_SUB] & 255
     if op == BulkOp.LOAD:
-        return _load(A, P, g, s, w, row, m, nbytes, lane, t)
+        return _load(A, P, g, gpu, s, w, row, m, nbytes, lane, t)
     if op == BulkOp.STORE:
-        return _store(A, P, g, s, w, row, m, nbytes, lane, t)
+        return _store(A, P, g, gpu, s, w, row, m, nbytes, lane, t)
     if A[FUNCTIONAL] == 0:
         i = begin(A, P, s, Request.TMA_LOAD, t)
         if not _touch_rows(A, P, g, s, w, m, i, lane, t):

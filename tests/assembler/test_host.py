@@ -89,6 +89,10 @@ def test_expressions(text: str, want: Any) -> None:
             "buffer w : u32[1] on g opaque;",
             {"stmt": "buffer", "name": "w", "type": "u32", "dims": [num(1)], "on": G, "opaque": True},
         ),
+        (
+            "buffer w : u32[1] opaque(a) same;",
+            {"stmt": "buffer", "name": "w", "type": "u32", "dims": [num(1)], "same": True, "opaque": A},
+        ),
         ("buffer w : u32[1] = zeros;", {"stmt": "buffer", "name": "w", "type": "u32", "dims": [num(1)],
                                         "fill": name("zeros")}),
         (

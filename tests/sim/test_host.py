@@ -36,8 +36,8 @@ class Recorder:
     def gpu_of(self, address: int) -> int:
         return (address >> 38) - 1
 
-    def alloc(self, gpu: int, nbytes: int, name: str) -> int:
-        return self.memory[gpu].alloc(nbytes, name)
+    def alloc(self, gpu: int, nbytes: int, name: str, opaque: bool = False) -> int:
+        return self.memory[gpu].alloc(nbytes, name, opaque)
 
     def write(self, address: int, data: Any) -> None:
         raw = np.frombuffer(data if isinstance(data, bytes) else np.ascontiguousarray(data).tobytes(), np.uint8)

@@ -14,7 +14,7 @@ import simasm
 PROGRAMS = Path(__file__).resolve().parents[2] / "programs" / "moe"
 MANAGED = {"moehub", "mh_pkt"}
 """Programs for hubs with an RPM."""
-SYSTEMS = ["ideal", "megatron_te", "fastermoe", "tutel", "mh_base", "mh_pkt", "mh_dep", "moehub"]
+SYSTEMS = ["ideal", "megatron_te", "fastermoe", "tutel", "comet", "ccfuser", "mh_base", "mh_pkt", "mh_dep", "moehub"]
 SHAPES: list[tuple[int, dict[str, Any]]] = [
     (2, {"tokens": 64, "capacity": 128}),
     (4, {"tokens": 128, "hidden": 256, "ffn": 64, "experts": 8, "topk": 2, "load": "normal", "std": 0.1}),
@@ -47,6 +47,7 @@ def test_the_layer_is_right(system: str, gpus: int, shape: dict[str, Any]) -> No
 LINE, FLIT = 128, 16
 PACKET = (1 + LINE // FLIT + 1) * FLIT
 """Bytes on the links for 128 bytes of payload: header, data, and the acknowledgement or the request."""
+GPUS = 4
 WIDE = {"tokens": 128, "hidden": 1536, "ffn": 64, "experts": 16, "topk": 2}
 
 
@@ -81,9 +82,17 @@ def with_load(per_expert: int, per_gpu: int, shape: dict[str, Any]) -> float:
     return with_source_column(per_expert, per_gpu, shape) + per_expert * 4 * FLIT
 
 
+def gathered(per_expert: int, per_gpu: int, shape: dict[str, Any]) -> float:
+    """Every token to every GPU with where it goes and its weights; back, one row per token and GPU with its experts."""
+    there = (GPUS - 1) * shape["tokens"] * (shape["hidden"] * 2 + 12 * shape["topk"])
+    return (there + per_gpu * shape["hidden"] * 2) / LINE * PACKET
+
+
 FORMS: dict[str, Callable[[int, int, dict[str, Any]], float]] = {
     "megatron_te": rows_both_ways,
     "fastermoe": rows_both_ways,
+    "comet": gathered,
+    "ccfuser": rows_both_ways,
     "mh_base": with_load,
     "mh_pkt": with_load,
     "mh_dep": with_source_column,
@@ -94,7 +103,7 @@ FORMS: dict[str, Callable[[int, int, dict[str, Any]], float]] = {
 
 def test_link_bytes_of_tutel_are_those_of_its_capacity() -> None:
     """Every GPU sends the same number of rows to every expert, full or not."""
-    gpus, align = 4, 16
+    gpus, align = GPUS, 16
     result = run("tutel", gpus, **WIDE, align=align)
     most = -(-int(buffer(result, 0, "totals", np.uint32)[2]) // align) * align
     rows = gpus * WIDE["experts"] * (gpus - 1) // gpus * most
@@ -103,7 +112,7 @@ def test_link_bytes_of_tutel_are_those_of_its_capacity() -> None:
 
 @pytest.mark.parametrize("system", FORMS)
 def test_link_bytes_are_those_of_the_closed_form(system: str) -> None:
-    gpus = 4
+    gpus = GPUS
     result = run(system, gpus, **WIDE, **({"channels": 1} if system == "fastermoe" else {}))
     per_expert, per_gpu, tokens = remote(result, gpus, WIDE)
     assert per_expert / tokens == pytest.approx(WIDE["topk"] * (gpus - 1) / gpus, rel=0.1)

@@ -279,6 +279,10 @@ class Value:
             x, y, z = (np.asarray(v._wide(), np.float64) for v in (self, b, c))
             return self._narrow(_f64_sum_odd(x * y, z))
 
+    def lookup(self, table: tuple[float, ...], t: str) -> Value:
+        """The element of ``table`` at this index (within the table) as type ``t``."""
+        return Value(np.asarray(table)[self.v], t)
+
     def _unary(self, f: Any) -> Value:
         self._only(f.__name__, self._is_float)
         with _quiet():

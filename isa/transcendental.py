@@ -1,6 +1,7 @@
-"""Approximate functions (PTX ISA 9.0, 9.7.3 and 9.7.4): polynomials in the lane algebra.
+"""Approximate functions (PTX ISA 9.0, 9.7.3 and 9.7.4), to the bits of a Hopper GPU.
 
-The hardware's own results differ from these in the last bits; the bounds are the manual's.
+The multi-function unit does the work (``mufu.py``); around it are the steps that NVIDIA's assembler adds, mostly to keep
+subnormal numbers where .ftz does not give them up. The bounds in the table are the manual's.
 """
 
 from __future__ import annotations
@@ -8,185 +9,128 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from . import mufu
 from .instr import Instr, Kind, Op
-from .rounding import canonical, finite, flush, flush_always, halves, joined, mul, negative, raw
+from .rounding import canonical, flush, halves, joined, narrow, raw
 
 V = Any
-_EX2 = (1.0, 0.6931471824645996, 0.24022646248340607, 0.05550328642129898, 0.009618489071726799, 0.0013399930903688073,
-        0.0001534580806037411)  # fmt: skip
-"""2**x on [-1/2, 1/2], relative error 2**-29."""
-_LG2 = (2.8853900817901312, 0.9617966733221915, 0.5770835872847803, 0.4116726184260053, 0.3407315507784006)
-"""log2((1 + s) / (1 - s)) / s in s**2, |s| <= 0.1716, relative error 2**-37."""
-_SIN = (0.9999999999954499, -0.16666666630445912, 0.008333328690124672, -0.0001983917834725206, 2.7171527287539885e-06)
-"""sin(x) / x in x**2, |x| <= pi/4, relative error 2**-37."""
-_COS = (0.9999999999439381, -0.4999999957155724, 0.04166661323349516, -0.0013886529147748448, 2.4372679231708692e-05)
-"""cos(x) in x**2, |x| <= pi/4, relative error 2**-34."""
-_TANH = (0.999999926867633, -0.33332309962767753, 0.13310173497461936, -0.05210147301228176, 0.015475417651138534)
-"""tanh(x) / x in x**2, |x| <= 0.6, relative error 2**-23."""
 
 
-def polynomial(x: V, coefficients: tuple[float, ...]) -> V:
-    """Horner's rule, lowest coefficient first."""
-    d = x.const(coefficients[-1])
-    for c in reversed(coefficients[:-1]):
-        d = d.fma(x, x.const(c))
-    return d
+def _scale(p: V, a: V, by: float) -> V:
+    """``a * by`` where ``p`` holds."""
+    return p.where(a * a.const(by), a)
 
 
-def power_of_two(n: V) -> V:
-    """2.0**n for s32 n in [-126, 127]."""
-    return ((n + n.const(127)) << n.const(23)).bits("f32")
+def _tiny(a: V) -> V:
+    """Whether a number is subnormal or 0."""
+    return a.abs() < a.const(2.0**-126)
 
 
-def exp2(x: V) -> V:
-    """2**x in f32, subnormal results included."""
-    limit = x.const(300)
-    inside = (x > limit).where(limit, (x < -limit).where(-limit, x))
-    whole = inside.rint()
-    p = polynomial(inside - whole, _EX2)
-    n = whole.to("s32")
-    first = n >> n.const(1)
-    first = (first > first.const(127)).where(
-        first.const(127), (first < first.const(-126)).where(first.const(-126), first)
-    )
-    second = n - first
-    second = (second > second.const(127)).where(second.const(127), second)
-    second = (second < second.const(-126)).where(second.const(-126), second)
-    return (x == x).where(p * power_of_two(first) * power_of_two(second), x)
+def _around(op: Op, a: V, f: Any, after: Any) -> V:
+    """A function of the unit; without .ftz subnormal arguments are scaled by 2**24, their results mended by ``after``."""
+    if "ftz" in op.mods:
+        return canonical(f(a))
+    tiny = _tiny(a)
+    d = f(_scale(tiny, a, 2.0**24))
+    return canonical(tiny.where(after(d), d))
 
 
 def ex2(op: Op, a: V) -> V:
-    return canonical(flush(op, exp2(flush(op, a))))
-
-
-def _half(op: Op, a: V, f: Any) -> V:
-    """A function of f32 applied to a 16-bit float; bf16 flushes subnormals under .ftz, f16 never has to."""
-    return canonical(flush(op, f(flush(op, a).to("f32")).to(a.t)))
+    """Without .ftz, results that may be subnormal are squares."""
+    if "ftz" in op.mods:
+        return canonical(mufu.ex2(a))
+    low = a < a.const(-126)
+    d = mufu.ex2(_scale(low, a, 0.5))
+    return canonical(low.where(d * d, d))
 
 
 def ex2_half(op: Op, a: V) -> V:
-    return _half(op, a, exp2)
+    """A 16-bit result is cut; bf16 flushes subnormals, f16 has them."""
+    d = mufu.exp2(flush(op, a).to("f32"))
+    if a.t == "bf16":
+        d = _scale(d < d.const(2.0**-126), d, 0.0)
+    top = d.const(2.0**16 if a.t == "f16" else 2.0**128)
+    result = (d >= top).where(a.const(math.inf), narrow(d, a.t, "rz"))
+    return canonical((a == a).where(result, a.const(math.nan)))
 
 
 def ex2_packed(op: Op, a: V) -> V:
-    return joined(*(_half(op, x, exp2) for x in halves(a, op.mods["type"][:-2])))
+    return joined(*(ex2_half(op, x) for x in halves(a, op.mods["type"][:-2])))
 
 
 def lg2(op: Op, a: V) -> V:
-    """Exponent plus log2 of a mantissa in [sqrt(1/2), sqrt(2)), the latter as a series in (m - 1) / (m + 1)."""
-    a = flush(op, a)
-    one = a.const(1)
-    tiny = a < a.const(2.0**-126)
-    scaled = tiny.where(a * a.const(2.0**24), a)
-    bits = raw(scaled).bits("s32")
-    exponent = (bits - bits.const(0x3F3504F3)) >> bits.const(23)
-    m = (bits - (exponent << bits.const(23))).bits("f32")
-    s = (m - one) / (m + one)
-    offset = tiny.where(exponent.const(-24), exponent.const(0))
-    d = s.fma(polynomial(s * s, _LG2), (exponent + offset).to("f32"))
-    zero, infinity = a.const(0), a.const(math.inf)
-    d = (a == zero).where(-infinity, (a == infinity).where(infinity, d))
-    return canonical((a >= zero).where(d, a.const(math.nan)))
-
-
-def _circular(op: Op, a: V, shift: int) -> V:
-    """sin(a) for shift 0, cos(a) for shift 1.
-
-    As on silicon the angle becomes turns by a product truncated to f32, so that the error grows with the angle.
-    """
-    angle = flush(op, a).abs()
-    turns = flush_always(mul(angle, a.const(0.15915493667125702), "rz"))
-    turns = turns - turns.trunc()
-    quarter = (turns * turns.const(4)).rint()
-    x = (turns - quarter * quarter.const(0.25)) * turns.const(2 * math.pi)
-    count = quarter.to("s32")
-    count = count + count.const(shift)
-    square = x * x
-    one, two = count.const(1), count.const(2)
-    d = ((count & one) == one).where(polynomial(square, _COS), x * polynomial(square, _SIN))
-    d = ((count & two) == two).where(-d, d)
-    if shift == 0:
-        d = negative(a).where(-d, d)
-    return canonical(finite(a).where(d, a.const(math.nan)))
+    return _around(op, a, mufu.lg2, lambda d: d - d.const(24))
 
 
 def sin(op: Op, a: V) -> V:
-    return _circular(op, a, 0)
+    return canonical(mufu.circular(a, 0))
 
 
 def cos(op: Op, a: V) -> V:
-    return _circular(op, a, 1)
-
-
-def tanh32(a: V) -> V:
-    """tanh in f32: a polynomial near 0, else from exp(-2 |a|)."""
-    x = a.abs()
-    e = exp2(x * x.const(-2 / math.log(2)))
-    one = x.const(1)
-    large = (one - e) / (one + e)
-    square = x * x
-    small = x * polynomial(square, _TANH)
-    d = (x < x.const(0.6)).where(small, large)
-    sign = raw(a) & raw(a).const(0x80000000)
-    return (a == a).where((raw(d) | sign).bits("f32"), a)
+    return canonical(mufu.circular(a, 1))
 
 
 def tanh(op: Op, a: V) -> V:
-    return canonical(tanh32(a))
+    return canonical(mufu.tanh(a))
 
 
 def tanh_half(op: Op, a: V) -> V:
-    return _half(op, a, tanh32)
+    """A 16-bit result is cut."""
+    return canonical(narrow(mufu.tanh(a.to("f32")).to("f64"), a.t, "rz"))
 
 
 def tanh_packed(op: Op, a: V) -> V:
-    return joined(*(_half(op, x, tanh32) for x in halves(a, op.mods["type"][:-2])))
+    return joined(*(tanh_half(op, x) for x in halves(a, op.mods["type"][:-2])))
 
 
 def rcp(op: Op, a: V) -> V:
-    return canonical(flush(op, a.const(1) / flush(op, a)))
+    """Without .ftz, arguments whose reciprocal is subnormal are scaled, too."""
+    if "ftz" in op.mods:
+        return canonical(mufu.rcp(a))
+    one = a.const(1)
+    by = _tiny(a).where(one.const(2.0**24), (a.abs() > a.const(2.0**126)).where(one.const(0.25), one))
+    return canonical(mufu.rcp(a * by) * by)
 
 
 def rsqrt(op: Op, a: V) -> V:
-    x = flush(op, a).to("f64")
-    return canonical(flush(op, (x.const(1) / x.sqrt()).to("f32")))
+    return _around(op, a, mufu.rsqrt, lambda d: d * d.const(2.0**12))
 
 
 def sqrt(op: Op, a: V) -> V:
-    return canonical(flush(op, flush(op, a).sqrt()))
+    return _around(op, a, mufu.sqrt, lambda d: d * d.const(2.0**-12))
 
 
 def div(op: Op, a: V, b: V) -> V:
     """A product with the reciprocal, which is 0 for divisors above 2**126, whose reciprocal is subnormal."""
     if "ftz" not in op.mods:
-        huge = (b.abs() > b.const(2.0**126)) & (b.abs() < b.const(float("inf")))
-        return canonical(huge.where(a * flush_always(b.const(1) / b), a / b))
-    b = flush(op, b)
-    return canonical(flush(op, flush(op, a) * flush_always(b.const(1) / b)))
+        tiny = _tiny(b)
+        a, b = _scale(tiny, a, 2.0**24), _scale(tiny, b, 2.0**24)
+    return canonical(flush(op, flush(op, a) * mufu.rcp(b)))
 
 
 def div_full(op: Op, a: V, b: V) -> V:
-    return canonical(flush(op, flush(op, a) / flush(op, b)))
-
-
-def _upper(a: V) -> V:
-    """An f64 with the low 32 bits cleared."""
-    bits = raw(a)
-    return (bits & bits.const(0xFFFFFFFF00000000)).bits("f64")
+    """As ``div``, but both operands are scaled where the divisor is large."""
+    a, b = flush(op, a), flush(op, b)
+    huge = b.abs() > b.const(2.0**126)
+    return div(op, _scale(huge, a, 0.25), _scale(huge, b, 0.25))
 
 
 def rcp64(op: Op, a: V) -> V:
-    """Gross approximation from and to the upper 32 bits."""
-    x = flush_always(_upper(a))
-    return (a == a).where(flush_always(_upper(x.const(1) / x)), a)
+    return mufu.rcp64(a)
 
 
 def rsqrt64(op: Op, a: V) -> V:
-    x = flush_always(a) if "ftz" in op.mods else a
+    """Without .ftz, one step of Halley's iteration from the unit's approximation follows."""
     if "ftz" in op.mods:
-        x = _upper(x)
-    d = x.const(1) / x.sqrt()
-    return (a == a).where(_upper(d) if "ftz" in op.mods else d, a)
+        return mufu.rsqrt64(a)
+    tiny = a.abs() < a.const(2.0**-1022)
+    x = _scale(tiny, a, 2.0**54)
+    y = mufu.rsqrt64(x)
+    rest = x.fma(-(y * y), y.const(1))
+    d = rest.fma(y.const(0.375), y.const(0.5)).fma(y * rest, y)
+    zero, infinity = a.const(0), a.const(math.inf)
+    exact = ((a == zero) | (a == infinity)).where(y, _scale(tiny, d, 2.0**27))
+    return (a == a).where((a >= zero).where(exact, raw(a).const(0xFFF8000000000000).bits("f64")), a)
 
 
 def _row(syntax: str, types: tuple[str, ...], meaning: str, section: str, lane: Any, latency: str = "mufu") -> Instr:

@@ -12,7 +12,7 @@ import numpy as np
 from llvmlite import ir
 
 from . import floats
-from .build import F32, F64, I1, I16, I128, Builder, constant, intrinsic, vector
+from .build import F32, F64, I1, I16, I64, I128, Builder, constant, gather, intrinsic, splat, table_address, vector
 
 _INT = {f"{s}{width}": ir.IntType(width) for s in "us" for width in (8, 16, 32, 64)}
 _ELEMENT: dict[str, ir.Type] = {"pred": I1, **_INT, "f16": I16, "bf16": I16, "f32": F32, "f64": F64}
@@ -262,6 +262,13 @@ class Value:
         width = width_of(self.t)
         raw = constant(ir.IntType(width), _constant_bits(number, self.t), self.lanes)
         return self._like(self.b.bitcast(raw, self.v.type) if self.t in ("f32", "f64") else raw)
+
+    def lookup(self, table: tuple[float, ...], t: str) -> "Value":
+        """The element of ``table`` at this index (within the table) as type ``t``: 32 or 64 bits."""
+        element, b = _ELEMENT[t], self.b
+        offset = b.mul(self.to("s64").v, constant(I64, width_of(t) // 8, self.lanes))
+        address = b.add(splat(b, table_address(b, element, table), self.lanes), offset)
+        return self._like(gather(b, address, element, constant(I1, 1, self.lanes)), t)
 
     # --- conversion
     def bits(self, t: str) -> "Value":

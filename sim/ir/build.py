@@ -195,3 +195,19 @@ def gather(b: Builder, addresses: Any, element: ir.Type, flags: Any) -> Any:
     pointers = b.inttoptr(addresses, vector(element.as_pointer(), type_.count))
     args = [pointers, ir.Constant(I32, 1), flags, ir.Constant(type_, [0] * type_.count)]
     return intrinsic(b, f"masked.gather.{suffix(type_)}.v{type_.count}p0", type_, args)
+
+
+def table_address(b: Builder, element: ir.Type, values: tuple[Any, ...]) -> Any:
+    """Address of a constant array of the module, as an i64; equal arrays are one."""
+    type_ = ir.ArrayType(element, len(values))
+    for known in b.module.global_values:
+        if (
+            isinstance(known, ir.GlobalVariable)
+            and known.type.pointee == type_
+            and known.initializer.constant == values
+        ):
+            return b.ptrtoint(known, I64)
+    array = ir.GlobalVariable(b.module, type_, b.module.get_unique_name("table"))
+    array.global_constant, array.linkage = True, "internal"
+    array.initializer = ir.Constant(type_, values)
+    return b.ptrtoint(array, I64)

@@ -15,7 +15,6 @@ HERE = Path(__file__).resolve().parent
 SPECS = spec_names(HERE)
 REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
 FAILING = {
-    "fp_approx_special": "tanh.approx and cos.approx of a few values",
     "triton_matmul_tf32": "cp.async of no bytes from memory that is not allocated",
     "wgmma_f16": "wgmma",
 }

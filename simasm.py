@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sim.command_line import CHECK, INTERRUPTED, OK, USAGE, UsageError, did_you_mean, pairs, parse, report, say
+from sim.host_block import host_block
 from sim.named_files import existing, write
 from sim.recorded_options import PRESET
 
 if TYPE_CHECKING:
     from isa.image import Image
 
-__all__ = ["Machine", "Result", "assemble", "disassemble", "main", "run"]
+__all__ = ["Machine", "Result", "assemble", "disassemble", "main", "resume", "run"]
 
 ROOT = Path(__file__).resolve().parent
 SCHEMA = 1
@@ -135,17 +136,21 @@ def run(
     host: str | None = None,
     max_cycles: int | None = None,
     optimised: bool = True,
+    checkpoint: str | Path | None = None,
     progress: Callable[..., None] | None = None,
     output: Callable[[str], None] = print,
+    _resumed: Any = None,
 ) -> Result:
     """Assemble a program and do what its ``.host`` block (the one called ``host``) says.
 
     ``trace``: a directory, or filters (``"gpu=0,cycles=1000:5000"``), or both with a comma; None records nothing.
+    ``checkpoint``: a file that gets the state if the run stops early (at ``max_cycles``, or by Ctrl-C), for `resume`.
     ``output`` gets the lines the program and its kernels print. Raises what `assemble` and `Machine` do, ``HostError``,
     ``MachineFault``, ``Deadlock`` and ``LimitReached``; a trace is kept in every case.
     """
     image = assemble(source, defines, optimised) if isinstance(source, str | Path | Sequence) else source
-    program = _host_block(image, host)
+    program = host_block(image, host)
+    from sim.checkpoint import Journal
     from sim.host import host_rows, run_host
     from sim.runtime import Lines
 
@@ -153,6 +158,8 @@ def run(
     machine = Machine(
         image, preset, settings, gpus, seed, threads, directory, functional, capture=capture, output=lines.write
     )
+    options = {"gpus": gpus, "preset": preset, "settings": dict(settings or {}), "defines": dict(defines or {})}
+    machine.journal = Journal(checkpoint, _resumed, {**options, "seed": seed, "host": host, "trace": trace})
     try:
         done = run_host(machine, program, defines, progress=progress, output=output, max_cycles=max_cycles)
         if machine.tracer:
@@ -165,25 +172,22 @@ def run(
     return Result(machine, stats, done.checks)
 
 
-def _host_block(image: Image, name: str | None) -> dict[str, Any]:
-    """The host program to run."""
-    if image.host is None:
-        kernels = ", ".join(f"`{kernel.name}`" for kernel in image.kernels) or "none"
-        raise UsageError(
-            f"{image.files[0]}: there is no .host block, so nothing says which kernel to launch, on what data\n"
-            f"  kernels in this file: {kernels}\n"
-            "  add one, for example\n"
-            "    .host main {\n"
-            "        buffer x : u32[1024] = iota;\n"
-            "        launch my_kernel on all grid(8) block(128) (x, 1024);\n"
-            "        sync;\n"
-            "    }\n"
-            "  programs/README.md has the statements; `simasm check FILE` only looks for errors"
-        )
-    found = image.host.get("name")
-    if name and found != name:
-        raise UsageError(f"{image.files[0]}: no .host block called `{name}`; there is `{found}`")
-    return image.host
+def resume(
+    checkpoint: str | Path,
+    threads: int | None = None,
+    max_cycles: int | None = None,
+    next_checkpoint: str | Path | None = None,
+    progress: Callable[..., None] | None = None,
+    output: Callable[[str], None] = print,
+) -> Result:
+    """Go on with a run that stopped early; result and trace are those of an unbroken run. Arguments and errors as of `run`,
+    and ``MachineError`` in a process in which another machine has taken the addresses."""
+    from sim.checkpoint import read
+
+    saved = read(existing(checkpoint))
+    options: dict[str, Any] = {"progress": progress, "output": output, "threads": threads, "max_cycles": max_cycles}
+    with saved.trace_aside():
+        return run(saved.image(), checkpoint=next_checkpoint, _resumed=saved, **options, **saved.options)
 
 
 def _trace_target(trace: str | Path | None, image: Image) -> tuple[Path | None, Any]:
@@ -208,22 +212,14 @@ def _run(options: Any) -> int:
     text = sys.stderr if options.json else sys.stdout
     trace = _trace_option(options)
     with Progress(sys.stderr, quiet=options.quiet) as progress:
-        result = run(
-            options.files,
-            gpus=options.gpus,
-            preset=options.preset,
-            settings=pairs(options.set, "--set"),
-            defines=pairs(options.define, "-D"),
-            seed=options.seed,
-            threads=options.threads,
-            trace=trace,
-            functional=options.functional,
-            host=options.host,
-            max_cycles=options.max_cycles,
-            optimised=options.optimised,
-            progress=progress.update,
-            output=lambda line: progress.print(line, text),
-        )
+        both = {"threads": options.threads, "max_cycles": options.max_cycles, "progress": progress.update}
+        both["output"] = lambda line: progress.print(line, text)
+        if options.resume:
+            result = resume(options.resume, next_checkpoint=options.checkpoint, **both)
+        else:
+            names = ("gpus", "preset", "seed", "functional", "host", "optimised", "checkpoint")
+            both |= {"settings": pairs(options.set, "--set"), "defines": pairs(options.define, "-D")}
+            result = run(options.files, trace=trace, **both, **{name: getattr(options, name) for name in names})
     if options.json:
         print(json.dumps(result.json()))
     elif not options.quiet:
@@ -240,7 +236,7 @@ def _trace_option(options: Any) -> str | None:
     """The value of --trace; ``--trace FILE`` with nothing after it means the program, not a directory."""
     if not options.files and options.trace and Path(options.trace).is_file():
         options.files, options.trace = [options.trace], ""
-    if not options.files:
+    if not options.files and not options.resume:
         raise UsageError("run: which program? simasm FILE [options]")
     return options.trace  # type: ignore[no-any-return]
 

@@ -160,6 +160,10 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--functional", action="store_true", help="results only, no timing")
     parser.add_argument("--host", metavar="NAME", help="which .host block, if there are several")
     parser.add_argument("--max-cycles", type=number(1), metavar="N", help="stop there, exit code 6")
+    parser.add_argument("--checkpoint", metavar="FILE", help="gets the state if the run stops early (limit, Ctrl-C)")
+    parser.add_argument(
+        "--resume", metavar="FILE", help="go on from a checkpoint; program and machine are as they were"
+    )
     parser.add_argument("--json", action="store_true", help="print results as JSON")
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, no summary")
 

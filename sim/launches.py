@@ -113,6 +113,10 @@ class Launches:
         self._last[gpu, stream] = launch
         return launch.id
 
+    def regions(self) -> dict[str, Any]:
+        """Memory of the launches' parameters, by name."""
+        return {f"params{gpu}": memory.array for gpu, memory in enumerate(self._params)}
+
     def _keep(self, gpu: int, slot: int, params: bytes) -> int:
         """Host address of the parameters, kept where the launch will find them."""
         memory = self._params[gpu]

@@ -17,10 +17,12 @@ from traces.writer import TraceWriter
 
 from . import state as st
 from .addresses import MAX_GPUS, REGION_BITS, gpu_address
+from .checkpoint import Journal
 from .core import run as core_run
 from .errors import LimitReached, MachineError
 from .far import check_links, link
 from .functional import run as functional_run
+from .interrupt import Interrupt
 from .ir import compile_ops, library
 from .launches import Launches
 from .layout import HUB_BLOCK, L2_BLOCK, gpu_base
@@ -87,6 +89,7 @@ class Machine:
         self.code = pack(image, config.timing, compile_ops)
         self.sms = int(self.P[SMS])
         self._new_state(functional)
+        self.journal = Journal(None)
         self.launches = Launches(self)
         self.opaque: Opaque | None = None
         self._load_module()
@@ -195,10 +198,21 @@ class Machine:
         raw = np.frombuffer(data, np.uint8) if isinstance(data, bytes) else np.ascontiguousarray(data).view(np.uint8)
         self.memory[self.gpu_of(address)].view(address, raw.size)[:] = raw.reshape(-1)
 
+    def view(self, address: int, nbytes: int) -> Any:
+        """Bytes of simulated memory, as they are there."""
+        return self.memory[self.gpu_of(address)].view(address, nbytes)
+
     def read(self, address: int, nbytes: int) -> bytes:
-        """Bytes of simulated memory."""
-        data: bytes = self.memory[self.gpu_of(address)].view(address, nbytes).tobytes()
-        return data
+        """Bytes of simulated memory, as the host gets them."""
+        return self.journal.read(self, address, nbytes)
+
+    def regions(self) -> dict[str, Any]:
+        """All memory in which the state of the machine lies, by name."""
+        found = {"arena": self.A.words, "registers": self._registers.array, "shared": self._shared.array}
+        found["local"] = self._local.array
+        for gpu, memory in enumerate(self.memory):
+            found |= {f"memory{gpu}": memory.data.array, f"limits{gpu}": memory.limits.array}
+        return found | self.launches.regions() | (self.opaque.regions() if self.opaque else {})
 
     def nearest(self, address: int) -> Allocation | None:
         """The allocation at or next to an address."""
@@ -241,12 +255,16 @@ class Machine:
             return
         begin = time.perf_counter()
         try:
-            self._run(progress, max_cycles if max_cycles is not None else BIG)
+            if self.journal.begins(self):
+                with Interrupt(self.journal.path is not None) as interrupt:
+                    self._run(progress, max_cycles if max_cycles is not None else BIG, interrupt)
+                self.launches.settle()
+                self.journal.ended(self)
         finally:
             self.wall_s += time.perf_counter() - begin
             self.launches.settle()
 
-    def _run(self, progress: Callable[[Progress], None] | None, limit: int) -> None:
+    def _run(self, progress: Callable[[Progress], None] | None, limit: int, interrupt: Interrupt) -> None:
         windows = 16
         while True:
             before = time.perf_counter()
@@ -265,6 +283,10 @@ class Machine:
                 return
             if stop == st.Stop.FAULT:
                 raise fault(self)
+            if stop == st.Stop.LIMIT or interrupt.wanted:
+                self.journal.save(self)
+            if interrupt.wanted:
+                raise KeyboardInterrupt
             if stop == st.Stop.LIMIT:
                 raise LimitReached(f"stopped at the limit of {limit} cycles", 6)
             if stop == st.Stop.DEADLOCK or polling(self, _POLL_CYCLES):

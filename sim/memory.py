@@ -1,14 +1,13 @@
 """Memory of the simulated machine on the host: GPU memories with exact bounds, register files, shared and local memory."""
 
 import ctypes
-import mmap
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .addresses import OFFSET_MASK, REGION_BITS, gpu_address
-from .raw import HUGE, LAZY
+from .places import HUGE, advise, reserve
 
 LINE = 128
 
@@ -18,11 +17,10 @@ class Bytes:
 
     def __init__(self, size: int, dense: bool = False) -> None:
         self.size = max(size, 1)
-        self._map = mmap.mmap(-1, self.size, flags=LAZY)
-        if dense and HUGE is not None:
-            self._map.madvise(HUGE)
-        self.array: Any = np.frombuffer(self._map, dtype=np.uint8)
+        self.array: Any = reserve(self.size)
         self.address: int = self.array.ctypes.data
+        if dense:
+            advise(self.address, self.size, HUGE)
 
     def clear(self, offset: int, size: int) -> None:
         """Zero a range."""

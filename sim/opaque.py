@@ -160,6 +160,11 @@ class Opaque:
             A[at.LINES + gpu] = lines.address
         A[at.OPAQUE] = 1
 
+    def regions(self) -> dict[str, Any]:
+        """Memory of the flags, by name."""
+        lines = {f"opaque{gpu}": lines.array for gpu, lines in enumerate(self.lines)}
+        return {"flags": self.flags.array, "bits": self.bits.array, **lines}
+
     def add(self, gpu: int, address: int, nbytes: int) -> None:
         """A range of a GPU's memory is an opaque buffer."""
         first = (address & OFFSET_MASK) // LINE

@@ -5,35 +5,25 @@ same names work in plain Python (through ctypes), so that a unit can be stepped 
 """
 
 import ctypes
-import mmap
 import operator
 from typing import Any
 
 import numpy as np
 
 from .jit import JIT
-
-# Linux's MAP_NORESERVE, which Python names only from 3.13 on: reserve address space, not memory.
-LAZY = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
-
-
-HUGE = getattr(mmap, "MADV_HUGEPAGE", None)
-"""Advice to use large pages: memory that is touched nearly everywhere costs 500 times fewer page faults."""
+from .places import HUGE, advise, reserve
 
 
 class Arena:
     """``words`` zeroed int64 words, 64-byte aligned. Untouched pages cost no memory."""
 
     def __init__(self, words: int) -> None:
-        self._map = mmap.mmap(-1, max(words, 1) * 8, flags=LAZY)
-        self.words: Any = np.frombuffer(self._map, dtype=np.int64)
+        self.words: Any = reserve(max(words, 1) * 8).view(np.int64)
         self.address: int = self.words.ctypes.data
 
     def keep_together(self, first: int, count: int) -> None:
         """Words that are mostly used, if any of them is: large pages for them."""
-        begin = first * 8 // mmap.PAGESIZE * mmap.PAGESIZE
-        if HUGE is not None:
-            self._map.madvise(HUGE, begin, (first + count) * 8 - begin)
+        advise(self.address + 8 * first, 8 * count, HUGE)
 
     def __getitem__(self, index: int) -> int:
         return int(self.words[index])

@@ -134,6 +134,24 @@ class TraceWriter:
             rows = [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
         self._tables.setdefault(name, []).extend(rows)
 
+    def unfinished(self) -> dict[str, Any]:
+        """What a writer in another process needs to go on: by GPU and stream, number and records of the part at hand."""
+        parts = {key: (batch.part, batch.records[: batch.count].copy()) for key, batch in self._batches.items()}
+        return {"directory": str(self.directory.resolve()), "records": self._records, "parts": parts}
+
+    def go_on(self, directory: Path, records: int, parts: Mapping[tuple[int, str], tuple[int, bytes]]) -> None:
+        """Take over the trace in ``directory`` as `unfinished` described it."""
+        for (gpu, stream), (part, data) in parts.items():
+            folder = self.directory / f"gpu{gpu}"
+            folder.mkdir(exist_ok=True)
+            batch = self._batches[gpu, stream] = _Batch(stream, gpu, self._memory(stream))
+            batch.part = part
+            batch.take(np.frombuffer(data, np.int64).reshape(-1, STREAMS[stream].words))
+            for i in range(part):
+                name = f"{stream}-{i:04d}.parquet"
+                shutil.copyfile(directory / f"gpu{gpu}" / name, folder / name)
+        self._records = records
+
     def close(self, **meta: Any) -> dict[str, Any]:
         """Write what is left. Returns ``dir``, ``records``, ``bytes`` and ``hash``; ``meta`` is added to ``meta.json``.
 

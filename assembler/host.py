@@ -206,11 +206,11 @@ def _if(parser: HostParser) -> Fields:
 
 @statement("launch")
 def _launch(parser: HostParser) -> Fields:
-    """`launch k on all grid(x, y) block(128) cluster(2) cooperative shared n stream s after(t, u) gated g axis y (a, b);`"""
-    words = parser.words
-    token = words.next
+    """`launch k on all grid(x, y) block(128) cluster(2) cooperative shared n stack n stream s after(t) gated g axis y (a);`"""
+    words, token = parser.words, parser.words.next
     fields: Fields = {"kernel": words.name("the name of a kernel"), "on": "all", "args": []}
-    for word in words.clauses(("on", "grid", "block", "cluster", "cooperative", "shared", "stream", "after", "gated")):
+    keys = ("on", "grid", "block", "cluster", "cooperative", "shared", "stack", "stream", "after", "gated")
+    for word in words.clauses(keys):
         if word == "on":
             fields["on"] = _gpus(words)
         elif word in ("grid", "block", "cluster", "after"):

@@ -144,6 +144,7 @@ class Host(BufferStatements, HubStatements):
         ready_ns = self.clock[gpu] + self.config["launch.latency_ns"]
         options: dict[str, Any] = {
             "shared": e.integer(s["shared"], "dynamic shared memory", 0) if s.get("shared") is not None else 0,
+            "stack": e.integer(s["stack"], "stack bytes", 0) if s.get("stack") is not None else 0,
             "stream": e.integer(s["stream"], "a stream", 0) if s.get("stream") is not None else 0,
             "params": pack_parameters(kernel, s.get("args") or [], e),
             "ready": round(ready_ns * self.config["sm.clock_ghz"]),

@@ -76,11 +76,11 @@ class Launches:
 
         ``shared``: dynamic bytes; ``ready``: earliest cycle; ``after``: streams whose launches so far must have ended;
         ``gate``: DAM gate whose groups (index on ``axis``) release thread blocks; ``cluster``: CTAs of a cluster by axis;
-        ``cooperative``: all thread blocks must fit on the GPU at once; ``stack``: least bytes of stack per thread;
+        ``cooperative``: all thread blocks must fit on the GPU at once; ``stack``: least local memory per thread;
         ``ending``/``closes``: key that all GPUs / only this one hear at its end. MachineError if it cannot run here.
         """
         machine, k = self.machine, self.machine.kernel(kernel)
-        self._check(gpu, k, grid, block, shared, params, gate, axis)
+        self._check(gpu, k, grid, block, shared, params, gate, axis, stack)
         explicit = cluster or k.cluster
         clusters = explicit or (1, 1, 1)
         self._check_cluster(gpu, k, grid, clusters, gate)
@@ -167,7 +167,16 @@ class Launches:
         raise MachineError(f"more than {st.LAUNCHES} launches wait on GPU {gpu}; add a `sync`", 2)
 
     def _check(
-        self, gpu: int, k: Any, grid: Any, block: Any, shared: int, params: bytes, gate: int | None, axis: int
+        self,
+        gpu: int,
+        k: Any,
+        grid: Any,
+        block: Any,
+        shared: int,
+        params: bytes,
+        gate: int | None,
+        axis: int,
+        stack: int,
     ) -> None:
         P = self.machine.P
         threads = block[0] * block[1] * block[2]
@@ -181,7 +190,10 @@ class Launches:
                 k.npreds <= st.MAX_PREDICATES,
                 f"{k.npreds} predicates are more than the {st.MAX_PREDICATES} of the model",
             ),
-            (k.local_bytes <= st.LOCAL_LANE_BYTES, f"{k.local_bytes} bytes of local memory per thread are too many"),
+            (
+                max(k.local_bytes, stack) <= st.LOCAL_LANE_BYTES,
+                f"{max(k.local_bytes, stack)} bytes of local memory per thread are more than {st.LOCAL_LANE_BYTES}",
+            ),
             (
                 static + shared + P[SMEM_RESERVED_BYTES] <= P[SMEM_BYTES],
                 f"{static + shared} bytes of shared memory per block; an SM has {P[SMEM_BYTES] - P[SMEM_RESERVED_BYTES]}",

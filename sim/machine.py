@@ -142,6 +142,7 @@ class Machine:
         sm[:, st.SM_REGS] = self._registers.address + index * st.WARPS * self.program.register_bytes
         sm[:, st.SM_SHARED] = self._shared.address + index * st.CTAS * st.SHARED_STRIDE
         sm[:, st.SM_LOCAL] = self._local.address + index * st.WARPS * 32 * st.LOCAL_LANE_BYTES
+        sm[:, st.SM_RETURNS] = self._returns.address + index * st.WARPS * 32 * st.CALL_DEPTH * 4
 
     def _new_memory(self) -> None:
         """Host memory behind registers, shared and local memory, and the GPUs' memories."""
@@ -149,6 +150,7 @@ class Machine:
         self._registers = Bytes(count * st.WARPS * self.program.register_bytes, dense=True)
         self._shared = Bytes(count * st.CTAS * st.SHARED_STRIDE)
         self._local = Bytes(count * st.WARPS * 32 * st.LOCAL_LANE_BYTES)
+        self._returns = Bytes(count * st.WARPS * 32 * st.CALL_DEPTH * 4)
         self.memory = [GpuMemory(gpu, self.config["memory.bytes"]) for gpu in range(self.gpus)]
         for gpu, memory in enumerate(self.memory):
             g = gpu_base(gpu)
@@ -279,6 +281,9 @@ class Machine:
                 self._drain_runtime(self.runtime, stop)
             if progress:
                 progress(self._progress())
+            ended = stop not in (st.Stop.SLICE, st.Stop.DRAIN)
+            if self.runtime and self.runtime.assertions and (ended or polling(self, _POLL_CYCLES)):
+                raise self.runtime.failure()
             if stop == st.Stop.DONE:
                 return
             if stop == st.Stop.FAULT:

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 _MOST_WARPS = 24
 """Waiting warps that a deadlock report lists."""
-_TRAP, _BAD_USE = 5, 5
+TRAP, _BAD_USE = 5, 5
 
 _FAULTS = {
     st.Fault.ADDRESS: "invalid {what} of size {nbytes} bytes at {address:#x}",
     st.Fault.SHARED_ADDRESS: "invalid {what} of size {nbytes} bytes outside its window, at offset {address:#x}",
-    st.Fault.LOCAL_ADDRESS: "invalid {what} of size {nbytes} bytes outside local memory, at offset {address:#x}",
+    st.Fault.LOCAL_ADDRESS: "invalid {what} of size {nbytes} bytes outside local memory, where the stack is, at {address:#x}",
     st.Fault.PARAM_ADDRESS: "invalid {what} of size {nbytes} bytes outside the parameters, at offset {address:#x}",
     st.Fault.MISALIGNED: "misaligned {what} of size {nbytes} bytes at {address:#x}",
     st.Fault.TRAP: "trap",
@@ -30,7 +30,7 @@ _FAULTS = {
     "or there is no such barrier",
     st.Fault.DIVERGENT: "lanes that this instruction needs never arrive: they wait elsewhere or the warp is diverged",
     st.Fault.MULTIMEM: "{what} needs a multicast address of its kind, and at most 32 targets; got {address:#x}",
-    st.Fault.STACK: "calls are nested deeper than {address}",
+    st.Fault.STACK: "stack overflow: {address} nested calls take all {nbytes} bytes of the thread's stack",
     st.Fault.WIDE_ATOMIC: "atomics of 16 bytes on another GPU's memory are not modelled ({address:#x})",
     st.Fault.REGION: "lanes of one {what} address memory of different GPUs or spaces ({address:#x})",
     st.Fault.ASSERT: "assertion failed",
@@ -67,13 +67,15 @@ def fault(machine: "Machine") -> MachineFault:
         return MachineFault(text, _BAD_USE, None, [f"found by the hub of GPU {gpu} at cycle {cycle}"])
     what = f"`{machine.image.name(pc).split(';')[0]}`"
     text = _FAULTS[st.Fault(code)].format(what=what, nbytes=nbytes, address=address)
-    notes = [f"{_thread(machine, gpu, s, w, lane)}, cycle {cycle}"]
+    notes = [f"{thread_name(machine, gpu, s, w, lane)}, cycle {cycle}"]
+    if st.Fault(code) in (st.Fault.STACK, st.Fault.LOCAL_ADDRESS):
+        notes.append(_stack(machine, gpu, s, w))
     if st.Fault(code) in (st.Fault.ADDRESS, st.Fault.MISALIGNED):
         notes += _neighbour(machine, address)
-    return MachineFault(text, _TRAP, machine.image.source(pc), notes)
+    return MachineFault(text, TRAP, machine.image.source(pc), notes)
 
 
-def _thread(machine: "Machine", gpu: int, s: int, w: int, lane: int) -> str:
+def thread_name(machine: "Machine", gpu: int, s: int, w: int, lane: int) -> str:
     """``by thread (3,0,0) in block (1,0,0) of `k` on GPU 2``."""
     A, g = machine.A, gpu_base(gpu)
     c = A[s + st.CTA_SLOT + w]
@@ -84,6 +86,15 @@ def _thread(machine: "Machine", gpu: int, s: int, w: int, lane: int) -> str:
     name = machine.launches.log[A[g + st.LAUNCH_ID + launch]].name
     thread = (linear % x, linear // x % y, linear // (x * y))
     return f"by thread {thread} in block {block} of `{name}` on GPU {gpu}, SM {A[s + st.SM_INDEX]}"
+
+
+def _stack(machine: "Machine", gpu: int, s: int, w: int) -> str:
+    """How much local memory the thread has, and how to have more."""
+    launch = machine.A[s + st.CTA_LAUNCH + machine.A[s + st.CTA_SLOT + w]]
+    size = machine.A[gpu_base(gpu) + st.LAUNCH_LOCAL + launch]
+    return (
+        f"a thread of this launch has {size} bytes of local memory; `launch … stack {2 * max(size, 1024)}` gives more"
+    )
 
 
 def _neighbour(machine: "Machine", address: int) -> list[str]:
@@ -165,7 +176,7 @@ def _waiting_warp(machine: "Machine", gpu: int, s: int, w: int) -> str:
         pc = A[s + st.POLL_PC + w]
         reason = f"polls {_flag(machine, s, w)}: read {A[s + st.POLL_COUNT + w]} times, nobody writes it any more"
     file, line, column = machine.image.source(max(0, min(pc, len(machine.image) - 1)))
-    return f"{file}:{line}:{column}: {_thread(machine, gpu, s, w, 0)} {reason}"
+    return f"{file}:{line}:{column}: {thread_name(machine, gpu, s, w, 0)} {reason}"
 
 
 def _mbarrier(machine: "Machine", s: int, w: int) -> str:

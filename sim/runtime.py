@@ -17,10 +17,14 @@ from isa.table import resolve
 
 from . import state as st
 from .addresses import LOCAL_REGION, OFFSET_MASK, OWN_REGION, PARAM_REGION, REGION_BITS, SHARED_REGION
+from .dispatch import QUEUED
+from .errors import MachineFault
 from .heap import Heap
 from .layout import gpu_base
 from .printf import Arguments, formatted
 from .raw import BIG
+from .reports import TRAP, thread_name
+from .sm.services import ASSERTED
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -56,6 +60,9 @@ class Runtime:
         """What went wrong in `serve`, if that was no fault of the simulated program."""
         self._printed: list[list[tuple[int, int, int, bytes]]] = [[] for _ in range(machine.gpus)]
         """By GPU: (cycle, SM, sequence, text)."""
+        self.assertions: list[tuple[int, int, int, int, int, str]] = []
+        """Of each warp with a failed assertion: cycle, GPU, SM, warp slot, instruction, who its first thread is."""
+        self._messages: list[tuple[int, int, int, int, str]] = []
         self._callback = _CALLBACK(self._serve)
         self.address = int(ctypes.cast(self._callback, ctypes.c_void_p).value or 0)
         config, self._heaps = machine.config, []
@@ -79,6 +86,21 @@ class Runtime:
             self.output(text.decode("utf-8", "replace"))
         self._printed = [[record for record in printed if record[0] >= until] for printed in self._printed]
 
+    def _hold_back(self, gpu: int) -> None:
+        """Launches that have not begun do not begin any more: the program has failed."""
+        A, g = self.machine.A, gpu_base(gpu)
+        for slot in range(st.LAUNCHES):
+            if A[g + st.LAUNCH_STATE + slot] == QUEUED:
+                A[g + st.LAUNCH_READY + slot] = BIG
+
+    def failure(self) -> MachineFault:
+        """The fault of the first failed assertion; the message of every failing thread goes to standard error."""
+        for *_, text in sorted(self._messages):
+            print(text, file=sys.stderr)
+        cycle, _, _, _, pc, thread = min(self.assertions)
+        notes = [f"{thread}, cycle {cycle}", f"{len(self._messages)} threads failed an assertion"]
+        return MachineFault("assertion failed", TRAP, self.machine.image.source(pc), notes)
+
     # --- calls from compiled code
 
     def _serve(self, gpu: int, s: int, w: int, row: int, mask: int, t: int, *_: int) -> int:
@@ -98,7 +120,10 @@ class Runtime:
             self.error = error
             return -st.Fault.TRAP
         if what.startswith("assert"):
-            return -(st.Fault.ASSERT | lanes[0] << 8)
+            self._hold_back(gpu)
+            pc = (row - int(self.machine.A[st.CODE])) // st.ROW_WORDS
+            self.assertions.append((t, gpu, call.sm, w, pc, call.thread(lanes[0])))
+            return ASSERTED
         base, each = self._cost[what]
         return int(base + (len(lanes) - 1) * each)
 
@@ -132,7 +157,7 @@ class Runtime:
         message, file, function = (call.text(lane, call.get(i, lane, 8)) for i in (0, 1, 3))
         block, thread = call.place(lane)
         where = f"{file}:{call.get(2, lane, 4)}: {function}: block: {_triple(block)}, thread: {_triple(thread)}"
-        print(f"{where} Assertion `{message}` failed.", file=sys.stderr)
+        self._messages.append((t, call.gpu, call.sm, len(self._messages), f"{where} Assertion `{message}` failed."))
         return 0
 
     _assert_fail = _assertfail
@@ -165,6 +190,10 @@ class _Warp:
     def put(self, index: int, lane: int, size: int, value: int) -> None:
         """Set an operand."""
         ctypes.memmove(self._operand(index, lane, size), value.to_bytes(size, "little"), size)
+
+    def thread(self, lane: int) -> str:
+        """Who a lane is, for a report."""
+        return thread_name(self.machine, self.gpu, self.s, self.w, lane)
 
     def place(self, lane: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Block and thread of a lane."""

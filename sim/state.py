@@ -20,6 +20,9 @@ SINK = 4 * MAX_PREDICATES
 SLOTS = SINK + 512
 """A warp's register storage: predicate masks, at ``SINK`` a place for unwanted results, from ``SLOTS`` on its slots."""
 LOCAL_LANE_BYTES = 1 << 16
+STACK_BYTES, RETURN_BYTES = 1024, 8
+"""Stack of a thread by default (cudaLimitStackSize); what a call takes of it at least."""
+CALL_DEPTH = LOCAL_LANE_BYTES // RETURN_BYTES
 STALLS = len(Stall)
 REASON = 5
 """Bits of a ready time that name its `Stall`."""
@@ -188,6 +191,8 @@ SM_REGS = _s.field()
 """Host addresses of this SM's register file, shared memory and local memory."""
 SM_SHARED = _s.field()
 SM_LOCAL = _s.field()
+SM_RETURNS = _s.field()
+"""Host address of the return addresses of this SM's warps: 4 bytes by warp, call depth and lane."""
 REGISTERS_USED = _s.field()
 SHARED_USED = _s.field()
 WARPS_USED = _s.field()
@@ -259,9 +264,6 @@ PACKET_WORDS = 40
 PACKETS = _c.field(PACKET_ROWS * PACKET_WORDS)
 LOAD_ADDRESSES = _c.field(LOADS * 32)
 """Lane addresses of loads whose data comes from a peer."""
-CALL_DEPTH = 64
-RETURNS = _c.field(WARPS * CALL_DEPTH * 32)
-"""Return addresses by call depth and lane."""
 MAILS = 4096
 MAIL_WORDS = 4
 MAIL = _c.field(MAILS * MAIL_WORDS)

@@ -274,7 +274,8 @@ def _end_fences(A, P, g, q):
 def _deliver(A, P, g, gpu, row, when):
     """A reply packet: its bytes go to the registers of the lanes that asked for them."""
     s = _sm_at(A, P, gpu, A[row + TAG] >> 16)
-    index = A[row + TAG] & 0xFFFF
+    index = A[row + TAG] & 1023
+    only = (A[row + TAG] >> 10 & 63) - 1
     w = A[s + LOAD_WARP + index]
     instruction = A[s + LOAD_ROW + index]
     sub = A[instruction + R_SUB]
@@ -285,7 +286,8 @@ def _deliver(A, P, g, gpu, row, when):
         address = A[A[s + COLD] + LOAD_ADDRESSES + index * 32 + lane]
         offset = address & 127
         wanted = A[row + MASK_LO] >> offset if offset < 64 else A[row + MASK_HI] >> (offset - 64)
-        if A[s + LOAD_MASK + index] >> lane & 1 and address >> 7 == line and wanted & 1:
+        asked = A[s + LOAD_MASK + index] >> lane & 1 and (only < 0 or only == lane)
+        if asked and address >> 7 == line and wanted & 1:
             lanes |= 1 << lane
             A[s + SCRATCH + lane] = address_of(A, row + DATA) + offset
     for i in range(max(1, sub >> 16 & 15)):

@@ -6,7 +6,7 @@ from ..addresses import OFFSET_MASK, SHARED_REGION
 from ..far import far
 from ..jit import inline, outline
 from ..params import FN_ADDRESSES, MEM_INTERVAL
-from ..raw import call, load_u8, load_u32, store_8
+from ..raw import call, ctz, load_u8, load_u32, store_8
 from ..state import (
     BLOCK,
     COLD,
@@ -16,6 +16,8 @@ from ..state import (
     COPY_GROUP,
     COPY_PENDING,
     COPY_TARGET,
+    CTA_SHARED,
+    CTA_SLOT,
     FUNCTIONAL,
     LOAD_REMAIN,
     PENDING,
@@ -28,7 +30,18 @@ from ..state import (
 from .lsu import coalesce, lane_addresses, reserve_lsu
 from .mailbox import PHASE, post
 from .mbarrier_object import add
-from .memory_space import allocated, fault, is_own, lanes_in_region, memory_delta, region_of, window_base
+from .memory_space import (
+    aligned,
+    allocated,
+    allocated_range,
+    fault,
+    is_own,
+    lanes_in_region,
+    memory_delta,
+    misaligned_lane,
+    region_of,
+    window_base,
+)
 from .opaque import copied_opaque, mark_copied
 from .operands import operand, registers, scratch
 from .requests import free_load, new_load, request
@@ -46,21 +59,80 @@ def _copy_lane(A, P, source, target, size, valid):
         store_8(target + i, load_u8(source + i) if i < valid else 0)
 
 
+@inline
+def _valid(A, row, size, lane, regs):
+    """Bytes that a lane copies: the source size, if there is one; no byte of the source beyond them is touched."""
+    return min(size, load_u32(operand(A, row, 1, regs) + 4 * lane)) if A[row + R_SUB] >> 42 & 1 else size
+
+
+@inline
+def _readers(A, row, size, mask, regs):
+    """Lanes of ``mask`` that read any byte of their source."""
+    reads = mask
+    if A[row + R_SUB] >> 42 & 1:
+        for lane in range(32):
+            if mask >> lane & 1 and _valid(A, row, size, lane, regs) == 0:
+                reads &= ~(1 << lane)
+    return reads
+
+
+@inline
+def _targets(A, P, s, w, row, size, mask):
+    """Write the lanes' shared targets to scratch. Returns the first lane whose target is outside, or -1."""
+    sub = A[row + R_SUB]
+    call(
+        P[FN_ADDRESSES],
+        scratch(A, s),
+        operand(A, row, 0, registers(A, s, w)),
+        sub >> 41 & 1,
+        sub >> 48,
+        size,
+        mask,
+        0,
+        0,
+    )
+    limit = A[s + CTA_SHARED + A[s + CTA_SLOT + w]]
+    bad = -1
+    for lane in range(32):
+        A[s + SCRATCH + _TARGETS + lane] = A[s + SCRATCH + lane] & OFFSET_MASK
+        if mask >> lane & 1 and bad < 0 and A[s + SCRATCH + _TARGETS + lane] + size > limit:
+            bad = lane
+    return bad
+
+
+@inline
+def _bad_source(A, g, s, row, size, reads, unit, regs):
+    """First lane that reads memory that is not allocated, or -1."""
+    bad = allocated(A, g, s, size, reads, unit) if reads else -1
+    if bad < 0 or A[row + R_SUB] >> 42 & 1 == 0:
+        return bad
+    for lane in range(32):
+        if reads >> lane & 1 and not allocated_range(A, g, A[s + SCRATCH + lane], _valid(A, row, size, lane, regs)):
+            return lane
+    return -1
+
+
 @far
 def copy_async(A, P, g, gpu, s, w, row, mask, t):
     """``cp.async``: operand 4 is the source, operand 0 the shared target, operand 1 an optional source size."""
     sub = A[row + R_SUB]
     size = 1 << (sub & 15)
     regs = registers(A, s, w)
-    call(P[FN_ADDRESSES], scratch(A, s), operand(A, row, 0, regs), sub >> 41 & 1, sub >> 48, size, mask, 0, 0)
-    for lane in range(32):
-        A[s + SCRATCH + _TARGETS + lane] = A[s + SCRATCH + lane] & OFFSET_MASK
-    unit = lane_addresses(A, P, s, w, row, mask, 0)
-    region = region_of(A, s, 1, mask)
-    if not is_own(region, gpu) or lanes_in_region(A, s, region, mask) != mask:
-        fault(A, g, s, w, Fault.REGION, 0, A[s + SCRATCH + 32], size, t)
+    bad = _targets(A, P, s, w, row, size, mask)
+    if bad >= 0:
+        fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + _TARGETS + bad], size, t)
         return False
-    bad = allocated(A, g, s, size, mask, unit)
+    reads = _readers(A, row, size, mask, regs)
+    unit = lane_addresses(A, P, s, w, row, reads, 0)
+    region = region_of(A, s, 1, reads) if reads else gpu + 1
+    if reads and (not is_own(region, gpu) or lanes_in_region(A, s, region, reads) != reads):
+        fault(A, g, s, w, Fault.REGION, ctz(reads), A[s + SCRATCH + 32], size, t)
+        return False
+    if reads and not aligned(A, s, size, reads):
+        lane = misaligned_lane(A, s, size, reads)
+        fault(A, g, s, w, Fault.MISALIGNED, lane, A[s + SCRATCH + lane], size, t)
+        return False
+    bad = _bad_source(A, g, s, row, size, reads, unit, regs)
     if bad >= 0:
         fault(A, g, s, w, Fault.ADDRESS, bad, A[s + SCRATCH + bad], size, t)
         return False
@@ -68,14 +140,14 @@ def copy_async(A, P, g, gpu, s, w, row, mask, t):
     shared = window_base(A, g, s, w, SHARED_REGION)
     for lane in range(32):
         if mask >> lane & 1:
-            valid = load_u32(operand(A, row, 1, regs) + 4 * lane) if sub >> 42 & 1 else size
             target = shared + A[s + SCRATCH + _TARGETS + lane]
-            hidden = copied_opaque(A, gpu, A[s + SCRATCH + lane], size)
+            valid = _valid(A, row, size, lane, regs)
+            hidden = valid > 0 and copied_opaque(A, gpu, A[s + SCRATCH + lane], valid)
             mark_copied(A, target, size, hidden)
             if not hidden:
                 _copy_lane(A, P, A[s + SCRATCH + lane] + delta, target, size, valid)
-    if A[FUNCTIONAL] == 0:
-        _copy_time(A, P, s, w, row, mask, size, t)
+    if A[FUNCTIONAL] == 0 and reads:
+        _copy_time(A, P, s, w, row, reads, size, t)
     return True
 
 
@@ -83,7 +155,7 @@ def copy_async(A, P, g, gpu, s, w, row, mask, t):
 def _copy_time(A, P, s, w, row, mask, size, t):
     """Requests of the copy; the load entry's row is the group it belongs to, as -1 - number."""
     group = A[s + COPY_GROUP + w]
-    index = new_load(A, s, w, -1 - group, mask, Stall.LONG_SCOREBOARD)
+    index = new_load(A, s, w, -1 - group, Stall.LONG_SCOREBOARD)
     n = coalesce(A, P, s, size, mask)
     reserve_lsu(A, s, t, n * P[MEM_INTERVAL])
     for i in range(n):

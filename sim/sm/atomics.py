@@ -4,7 +4,7 @@ from isa.special import RANK_BITS
 from isa.types import AtomOp, ValType
 from traces.records import Stall
 
-from ..addresses import SHARED_REGION
+from ..addresses import REGION_BITS, SHARED_REGION
 from ..far import far
 from ..ir.atomics import FLUSH
 from ..jit import inline, outline
@@ -13,11 +13,9 @@ from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP, TAG, Packet
 from ..params import FN_ATOM, FN_GATHER_LINE, FN_LINE_MASKS, SMEM_ATOM_CYCLES, SMEM_CYCLES
 from ..raw import address_of, call, ctz, load_i64, load_u16, load_u32, popcount
 from ..state import (
-    COLD,
     CTA_SLOT,
     FUNCTIONAL,
     LAST_EFFECT,
-    LOAD_ADDRESSES,
     LOAD_REMAIN,
     R_SUB,
     SCRATCH,
@@ -44,7 +42,7 @@ from .memory_space import (
 from .opaque import atomic_lanes, atomic_shared
 from .operands import listed, operand, registers, scratch
 from .remote import check_peer, element_addresses, head_packet, send
-from .requests import new_load, request, settle_load
+from .requests import new_load, note_addresses, request, settle_load
 from .scoreboard import set_ready
 from .shared import wavefronts
 
@@ -107,7 +105,7 @@ def _atomic_packet(A, P, gpu, s, w, row, lanes, size, line, kind, peer, index, k
     n = elements(A[row + R_SUB])
     fmt = _format(A, row, 0)
     packet = head_packet(A, s, gpu, t, kind, peer, line)
-    A[packet + TAG] |= index
+    A[packet + TAG] |= index | (ctz(lanes) + 1 << 10 if lanes & lanes - 1 == 0 else 0)
     A[packet + OP] = fmt
     data = address_of(A, packet + DATA)
     element = size // n
@@ -131,9 +129,8 @@ def _atomic_packet(A, P, gpu, s, w, row, lanes, size, line, kind, peer, index, k
 def remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t):
     """Packets of an atomic on a peer's memory: lanes of a line share one unless they collide or swap."""
     kind = Packet.ATOM if returns else Packet.RED
-    for lane in range(32):
-        if mask >> lane & 1 and index >= 0:
-            A[A[s + COLD] + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
+    if index >= 0:
+        note_addresses(A, s, index, mask)
     left = mask
     k = 0
     while left:
@@ -161,34 +158,29 @@ def _shared_time(A, P, g, s, w, size, mask, unit, t):
     return t + P[SMEM_ATOM_CYCLES] + 2 * (n - 1)
 
 
-@far
-def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
-    """Execute ``atom`` (``returns``) or ``red``. Returns True unless it faulted."""
+@inline
+def _shared(A, P, g, s, w, row, mask, unit, returns, t):
+    """Do an atomic on shared memory. When its old values are there, or -1 after a fault."""
+    size = element_bytes(A[row + R_SUB]) * elements(A[row + R_SUB])
+    bad = -1
+    if not in_shared(A, s, w, SHARED_REGION, size):
+        bad = enter_window(A, P, g, s, w, SHARED_REGION, size, mask)
+    if bad >= 0:
+        fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], size, t)
+        return -1
+    when = _shared_time(A, P, g, s, w, size, mask, unit, t) if A[FUNCTIONAL] == 0 else t
+    base = window_base(A, g, s, w, SHARED_REGION)
+    if atomic_shared(A, s, w, row, mask, base, size):
+        _apply(A, P, s, w, row, mask, base, returns, _format(A, row, SHARED_REGION))
+    return when
+
+
+@inline
+def _memory(A, P, g, gpu, s, w, row, mask, region, unit, index, returns, t):
+    """Do an atomic on the memory of one GPU. Returns False after a fault."""
     sub = A[row + R_SUB]
     size = element_bytes(sub) * elements(sub)
-    space = sub >> 8 & 255
-    unit = lane_addresses(A, P, s, w, row, mask, 0)
-    region = region_of(A, s, space, mask)
     timed = A[FUNCTIONAL] == 0
-    A[s + LAST_EFFECT] = t
-    if space <= Space.GLOBAL and lanes_in_region(A, s, region, mask) != mask:
-        fault(A, g, s, w, Fault.REGION, ctz(mask), A[s + SCRATCH + ctz(mask)], size, t)
-        return False
-    if not aligned(A, s, size, mask):
-        fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, size, mask), A[s + SCRATCH + 32], size, t)
-        return False
-    if region == SHARED_REGION:
-        bad = -1 if in_shared(A, s, w, region, size) else enter_window(A, P, g, s, w, region, size, mask)
-        if bad >= 0:
-            fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], size, t)
-            return False
-        if timed:
-            set_ready(A, s, w, row, _shared_time(A, P, g, s, w, size, mask, unit, t), Stall.SHORT_SCOREBOARD)
-        base = window_base(A, g, s, w, region)
-        if atomic_shared(A, s, w, row, mask, base, size):
-            _apply(A, P, s, w, row, mask, base, returns, _format(A, row, region))
-        return True
-    index = -1
     peer = gpu
     if is_own(region, gpu):
         bad = allocated(A, g, s, size, mask, unit)
@@ -205,14 +197,51 @@ def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
     known = atomic_lanes(A, g, s, w, row, peer, mask, t)
     if known < 0:
         return False
-    if timed and returns:
-        index = new_load(A, s, w, row, mask, Stall.LONG_SCOREBOARD if peer == gpu else Stall.REMOTE)
     if timed and peer != gpu:
         remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t)
-    else:
-        if timed:
-            _own_time(A, P, s, w, row, mask, size, index, returns, t)
-        _apply(A, P, s, w, row, known, memory_delta(A, gpu_base(peer), region), returns, _format(A, row, region))
+        return True
+    if timed:
+        _own_time(A, P, s, w, row, mask, size, index, returns, t)
+    _apply(A, P, s, w, row, known, memory_delta(A, gpu_base(peer), region), returns, _format(A, row, region))
+    return True
+
+
+@far
+def atomic(A, P, g, gpu, s, w, row, mask, returns, t):
+    """Execute ``atom`` (``returns``) or ``red``, one region's lanes after the other's. Returns True unless it faulted."""
+    sub = A[row + R_SUB]
+    size = element_bytes(sub) * elements(sub)
+    unit = lane_addresses(A, P, s, w, row, mask, 0)
+    A[s + LAST_EFFECT] = t
+    timed = A[FUNCTIONAL] == 0
+    index = -1
+    when = t
+    left = mask
+    while left:
+        region = region_of(A, s, sub >> 8 & 255, left)
+        now = left
+        if sub >> 8 & 255 <= Space.GLOBAL and A[s + SCRATCH + 32] >> REGION_BITS != A[s + SCRATCH + 33] >> REGION_BITS:
+            now = lanes_in_region(A, s, region, left)
+            unit = 0
+        rest = left & ~now
+        if not aligned(A, s, size, now):
+            fault(A, g, s, w, Fault.MISALIGNED, misaligned_lane(A, s, size, now), A[s + SCRATCH + 32], size, t)
+            return False
+        if region == SHARED_REGION:
+            ready = _shared(A, P, g, s, w, row, now, unit, returns, t)
+            if ready < 0:
+                return False
+            when = max(when, ready)
+        else:
+            if timed and returns and index < 0:
+                index = new_load(A, s, w, row, Stall.LONG_SCOREBOARD if is_own(region, gpu) else Stall.REMOTE)
+            if not _memory(A, P, g, gpu, s, w, row, now, region, unit, index, returns, t):
+                return False
+        left = rest
+        if left:
+            lane_addresses(A, P, s, w, row, left, 0)
     if index >= 0:
-        settle_load(A, s, w, row, index, t, Stall.LONG_SCOREBOARD)
+        settle_load(A, s, w, row, index, when, Stall.LONG_SCOREBOARD)
+    elif timed:
+        set_ready(A, s, w, row, when, Stall.SHORT_SCOREBOARD)
     return True

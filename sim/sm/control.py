@@ -7,22 +7,25 @@ from ..addresses import FUNCTION_BYTES
 from ..far import far
 from ..jit import inline
 from ..params import BRANCH_CYCLES
-from ..raw import ctz, load_i64, load_u32
+from ..raw import ctz, load_i64, load_u32, store_32
 from ..state import (
     ACTIVE,
     CALL_DEPTH,
-    COLD,
     CTA_CLUSTER,
+    CTA_LAUNCH,
     CTA_SLOT,
     DEPTH,
+    LAUNCH_LOCAL,
     PATH_COUNT,
     PC,
     R_IMM,
     R_SIDE,
     R_SUB,
-    RETURNS,
+    RETURN_BYTES,
     SIDE,
+    SM_RETURNS,
     SPIN,
+    STACK_BYTES,
     Fault,
 )
 from .cluster_barrier import cluster_left
@@ -122,19 +125,26 @@ def _call_indirect(A, P, g, s, w, row, mask, t):
 
 
 @inline
+def _returns(A, s, w, depth):
+    """Host address of the lanes' return addresses at a call depth."""
+    return A[s + SM_RETURNS] + (w * CALL_DEPTH + depth) * 128
+
+
+@inline
 def call(A, P, g, s, w, row, mask, t):
     """``call``: lanes of ``mask`` enter the function; their return addresses are kept per lane.
 
     sub: length of the list of functions in the side table that a call through operand 0 may reach; 0 for a direct call.
     """
     depth = A[s + DEPTH + w]
-    if depth + 1 >= CALL_DEPTH:
-        fault(A, g, s, w, Fault.STACK, ctz(mask), depth, 0, t)
+    stack = max(STACK_BYTES, A[g + LAUNCH_LOCAL + A[s + CTA_LAUNCH + A[s + CTA_SLOT + w]]])
+    if depth >= stack // RETURN_BYTES:
+        fault(A, g, s, w, Fault.STACK, ctz(mask), depth, stack, t)
         return park(A, s, w)
     back = A[s + PC + w]
     for lane in range(32):
         if mask >> lane & 1:
-            A[A[s + COLD] + RETURNS + (w * CALL_DEPTH + depth) * 32 + lane] = back
+            store_32(_returns(A, s, w, depth) + 4 * lane, back)
     rest = A[s + ACTIVE + w] & ~mask
     if rest:
         add_path(A, s, w, path_key(depth, back), rest)
@@ -152,14 +162,14 @@ def return_(A, P, s, w, mask, t):
     depth = A[s + DEPTH + w] - 1
     rest = A[s + ACTIVE + w] & ~mask
     through = A[s + PC + w]
-    back = A[s + COLD] + RETURNS + (w * CALL_DEPTH + depth) * 32
+    back = _returns(A, s, w, depth)
     left = mask
     first = True
     while left:
-        target = A[back + ctz(left)]
+        target = load_u32(back + 4 * ctz(left))
         group = 0
         for lane in range(32):
-            if left >> lane & 1 and A[back + lane] == target:
+            if left >> lane & 1 and load_u32(back + 4 * lane) == target:
                 group |= 1 << lane
         left &= ~group
         if first:

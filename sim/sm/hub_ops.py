@@ -110,7 +110,7 @@ def hub_instruction(A, P, g, gpu, s, w, row, kind, mask, t):
     if A[FUNCTIONAL] or not _addresses_ok(A, g, s, w, kind, nbytes, mask, unit, t):
         return False
     if kind == Kind.DYMM_LDRED or kind == Kind.MM_LDRED:
-        index = new_load(A, s, w, row, mask, Stall.REMOTE)
+        index = new_load(A, s, w, row, Stall.REMOTE)
         packet = Packet.DYMM_LDRED if kind == Kind.DYMM_LDRED else Packet.MM_LDRED
         first = request_packets(A, P, gpu, s, w, row, mask, packet, 0, index, t)
         ok = kind == Kind.MM_LDRED or _read_targets(A, P, g, gpu, s, w, row, mask, first, t)

@@ -63,6 +63,7 @@ from .memory_space import (
     misaligned_lane,
     region_of,
     window_base,
+    window_fault,
 )
 from .opaque import load_shared, loaded_lanes, store_shared, stored_lanes, values_opaque
 from .operands import datum, operand, registers, scratch
@@ -210,14 +211,14 @@ def load(A, P, g, gpu, s, w, row, mask, t):
                 return False
             if timed:
                 if index < 0:
-                    index = new_load(A, s, w, row, mask, Stall.LONG_SCOREBOARD)
+                    index = new_load(A, s, w, row, Stall.LONG_SCOREBOARD)
                 when = max(when, _load_own(A, P, s, w, row, now, index, t))
             known = loaded_lanes(A, s, w, row, gpu, now, unit)
             _move(A, P, s, w, row, known, memory_delta(A, g, region), unit, P[FN_LOAD])
         elif region >= SHARED_REGION and region <= PARAM_REGION:
             bad = -1 if in_shared(A, s, w, region, nbytes) else enter_window(A, P, g, s, w, region, nbytes, now)
             if bad >= 0:
-                fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
+                window_fault(A, g, s, w, region, bad, nbytes, t)
                 return False
             if timed:
                 when = max(when, _window_time(A, P, g, s, w, region, nbytes, now, unit, t))
@@ -228,7 +229,7 @@ def load(A, P, g, gpu, s, w, row, mask, t):
             _move(A, P, s, w, row, now, base, unit * (region == SHARED_REGION), P[FN_LOAD])
         else:
             if index < 0:
-                index = new_load(A, s, w, row, mask, Stall.REMOTE)
+                index = new_load(A, s, w, row, Stall.REMOTE)
             if not remote_load(A, P, g, gpu, s, w, row, now, region, index, t):
                 return False
         if left:
@@ -288,7 +289,7 @@ def store(A, P, g, gpu, s, w, row, mask, t):
         elif region == SHARED_REGION or region == LOCAL_REGION:
             bad = -1 if in_shared(A, s, w, region, nbytes) else enter_window(A, P, g, s, w, region, nbytes, now)
             if bad >= 0:
-                fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], nbytes, t)
+                window_fault(A, g, s, w, region, bad, nbytes, t)
                 return False
             if timed:
                 _window_time(A, P, g, s, w, region, nbytes, now, unit, t)

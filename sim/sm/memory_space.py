@@ -27,6 +27,7 @@ from ..state import (
     SHARED_STRIDE,
     SM_SHARED,
     WAKE,
+    Fault,
     Space,
 )
 from .cluster import distributed
@@ -187,6 +188,14 @@ def enter_window(A, P, g, s, w, region, nbytes, mask):
     A[s + SCRATCH + 32] &= OFFSET_MASK
     A[s + SCRATCH + 33] &= OFFSET_MASK
     return bad
+
+
+@outline
+def window_fault(A, g, s, w, region, lane, nbytes, t):
+    """Record that a lane, found by `enter_window`, is outside its window."""
+    local = region == LOCAL_REGION
+    address = A[s + SCRATCH + lane] - (lane * LOCAL_LANE_BYTES if local else 0)
+    fault(A, g, s, w, Fault.LOCAL_ADDRESS if local else Fault.SHARED_ADDRESS, lane, address, nbytes, t)
 
 
 @inline

@@ -6,11 +6,9 @@ from ..net.packet import ADDR, AUX, BYTES, DATA, DST, KIND, MASK_HI, MASK_LO, OP
 from ..params import FN_ADDRESSES, FN_COALESCE, FN_GATHER_LINE, FN_LINE_MASKS, FN_LOAD, FN_STORE, REMOTE_INTERVAL
 from ..raw import address_of, call, ctz, popcount
 from ..state import (
-    COLD,
     FLAG_STRONG,
     FUNCTIONAL,
     GPUS,
-    LOAD_ADDRESSES,
     LOAD_REMAIN,
     PIPE_FREE,
     R_HEAD,
@@ -24,7 +22,7 @@ from ..state import (
 from .memory_space import allocated, fault, memory_delta
 from .opaque import loaded_lanes, stored_lanes
 from .operands import datum, operand, registers, scratch
-from .requests import new_packet, request
+from .requests import new_packet, note_addresses, request
 
 _LINES = 64
 _MASKS = 160
@@ -156,9 +154,7 @@ def request_packets(A, P, gpu, s, w, row, mask, kind, dst, index, t):
     """One request per line for data that comes back to load entry ``index``. Returns the first packet's row."""
     sub = A[row + R_SUB]
     size = (1 << (sub & 15)) * (sub >> 16 & 15)
-    for lane in range(32):
-        if mask >> lane & 1:
-            A[A[s + COLD] + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
+    note_addresses(A, s, index, mask)
     n = coalesced(A, P, s, w, row, mask, size)
     first = -1
     for k in range(n):

@@ -6,6 +6,7 @@ from ..raw import BIG
 from ..state import (
     COLD,
     LAST_LOAD,
+    LOAD_ADDRESSES,
     LOAD_FREED,
     LOAD_FRESH,
     LOAD_MASK,
@@ -28,6 +29,7 @@ from ..state import (
     REQUEST_COUNT,
     REQUEST_WORDS,
     REQUESTS,
+    SCRATCH,
 )
 from .scoreboard import set_ready
 
@@ -45,7 +47,7 @@ def request(A, s, t, line, sectors, kind, load, count, extra):
 
 
 @inline
-def new_load(A, s, w, row, mask, reason):
+def new_load(A, s, w, row, reason):
     """An entry for a load instruction whose answers are on their way."""
     head = A[s + LOAD_FREED]
     if head > 0:
@@ -59,10 +61,19 @@ def new_load(A, s, w, row, mask, reason):
     A[s + LOAD_TIME + index] = 0
     A[s + LOAD_WARP + index] = w
     A[s + LOAD_ROW + index] = row
-    A[s + LOAD_MASK + index] = mask
+    A[s + LOAD_MASK + index] = 0
     A[s + LOAD_REASON + index] = reason
     A[s + LOAD_RECORD + index * 8] = -1
     return index
+
+
+@inline
+def note_addresses(A, s, index, mask):
+    """Keep addresses of lanes that ask another GPU: a reply's bytes go to those of them that asked for its line."""
+    A[s + LOAD_MASK + index] |= mask
+    for lane in range(32):
+        if mask >> lane & 1:
+            A[A[s + COLD] + LOAD_ADDRESSES + index * 32 + lane] = A[s + SCRATCH + lane]
 
 
 @inline

@@ -15,7 +15,6 @@ HERE = Path(__file__).resolve().parent
 SPECS = spec_names(HERE)
 REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
 FAILING = {
-    "triton_matmul_tf32": "cp.async of no bytes from memory that is not allocated",
     "wgmma_f16": "wgmma",
 }
 """Specs that do not pass, and why. One that passes fails the test: remove it here."""

@@ -54,12 +54,14 @@ def run_kernel(
     block: tuple[int, int, int] = (32, 1, 1),
     shared: int = 0,
     cluster: tuple[int, int, int] | None = None,
+    stack: int = 0,
     **options: Any,
 ) -> Ran:
     """Run the first kernel of ``text`` on one GPU with pointers to copies of ``buffers``, then 32-bit ``scalars``."""
     machine = new_machine(text, **options)
     at = {name: place(machine, 0, name, data) for name, data in buffers.items()}
     params = struct.pack(f"<{len(at)}Q{len(scalars)}I", *at.values(), *scalars)
-    machine.launch(0, machine.image.kernels[0].name, grid, block, params=params, shared=shared, cluster=cluster)
+    how: dict[str, Any] = {"params": params, "shared": shared, "cluster": cluster, "stack": stack}
+    machine.launch(0, machine.image.kernels[0].name, grid, block, **how)
     machine.run()
     return Ran({name: read_back(machine, at[name], data) for name, data in buffers.items()}, machine)

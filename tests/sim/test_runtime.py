@@ -168,12 +168,15 @@ def test_mistakes_with_the_heap_are_faults(config, functional):
 @MODES
 def test_a_failed_assertion_ends_the_launch(config, functional, capsys):
     machine = Machine(assemble(ASSERT), config, functional=functional)
-    machine.launch(0, "check", (1, 1, 1), (16, 4, 1))
+    for _ in range(2):  # the second one never begins
+        machine.launch(0, "check", (2, 1, 1), (16, 6, 1))
     with pytest.raises(MachineFault, match="assertion failed") as error:
         machine.run()
-    assert error.value.exit_code == 5
-    lines = [f"hi!:12: hi!: block: [0,0,0], thread: [{x},2,0] Assertion `hi!` failed." for x in range(16)]
-    assert capsys.readouterr().err.splitlines() == lines
+    assert error.value.exit_code == 5 and error.value.notes[1] == "32 threads failed an assertion"
+    lines = [
+        f"hi!:12: hi!: block: [{b},0,0], thread: [{x},2,0] Assertion `hi!` failed." for b in (0, 1) for x in range(16)
+    ]
+    assert sorted(capsys.readouterr().err.splitlines()) == sorted(lines)
 
 
 def test_what_cuda_prints():

@@ -212,6 +212,33 @@ def test_stack_overflow_is_a_fault_with_its_line(functional):
     with pytest.raises(MachineFault, match="outside") as error:
         run(text, np.full(32, 40, np.uint32), functional)
     assert line_of(error, text) == "st.local.u32 [frame+0], %n;"
-    shallow = RECURSIVE.replace("SIZE", "4").replace("FIRST", "0") + kernel(CALL_SUM)
-    with pytest.raises(MachineFault, match="nested deeper"):
-        run(shallow, np.full(32, 1000, np.uint32), functional)
+    assert "bytes of local memory; `launch … stack" in error.value.notes[1]
+
+
+ENDLESS = """
+.func down(.param .b32 n) {
+    .reg .u32 %n; .reg .pred %p;
+    ld.param.u32 %n, [n]; setp.eq.u32 %p, %n, 1; @%p ret;
+    sub.u32 %n, %n, 1;
+    { .param .b32 p0; st.param.b32 [p0], %n;
+      call down, (p0); }
+    ret;
+}
+"""
+CALL_DOWN = "{ .param .b32 p0; st.param.b32 [p0], %x; call down, (p0); }"
+
+
+def test_calls_nest_as_deep_as_the_stack_is(functional):
+    """A call takes 8 bytes at least: 128 calls fit in the 1 KiB a thread has by default, and more if a launch asks."""
+    text = ENDLESS + kernel(CALL_DOWN)
+    given = np.arange(1, 33, dtype=np.uint32) + 96
+    assert run(text, given, functional).tolist() == given.tolist()
+    with pytest.raises(MachineFault, match="stack overflow: 128 nested calls take all 1024 bytes") as error:
+        run(text, given + 1, functional)
+    assert line_of(error, text) == "call down, (p0); }" and "thread (31, 0, 0)" in error.value.notes[0]
+    assert run(text, given + 1900, functional, stack=16384).tolist() == (given + 1900).tolist()
+
+
+def test_frames_share_a_larger_stack(functional):
+    text = RECURSIVE.replace("SIZE", "256").replace("FIRST", "0") + kernel(CALL_SUM)
+    assert run(text, np.full(32, 40, np.uint32), functional, stack=16384).tolist() == [820] * 32

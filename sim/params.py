@@ -47,6 +47,11 @@ def _cycles(get: Callable[[str], Any], key: str) -> int:
     return round(get(key) * get("sm.clock_ghz"))
 
 
+def _flit_ticks(get: Callable[[str], Any]) -> int:
+    rate = get("nvlink.links") * get("nvlink.link_gbps") / get("nvlink.planes")
+    return round(16 * TICKS * get("sm.clock_ghz") / rate)
+
+
 # --- machine
 WINDOW_CYCLES = _derived(
     "machine.window_cycles",
@@ -150,18 +155,21 @@ PLANES = _row(
 FLIT_TICKS = _derived(
     "nvlink.flit_ticks",
     "1/1024 cycles a 16-byte flit occupies a plane's share of the links in one direction",
-    lambda get: round(
-        16 * TICKS * get("sm.clock_ghz") * get("nvlink.planes") / (get("nvlink.links") * get("nvlink.link_gbps"))
-    ),
+    _flit_ticks,
 )
 REQUEST_TICKS = _derived(
     "nvlink.request_ticks",
-    "1/1024 cycles a request occupies its plane's uplink at least, from nvlink.requests_per_ns (0: no such limit)",
+    "1/1024 cycles from one request of a plane's uplink to the next at least, from nvlink.requests_per_ns (0: no limit)",
     lambda get: (
         round(TICKS * get("sm.clock_ghz") * get("nvlink.planes") / get("nvlink.requests_per_ns"))
         if get("nvlink.requests_per_ns")
         else 0
     ),
+)
+ACK_TICKS = _derived(
+    "nvlink.ack_ticks",
+    "1/1024 cycles an acknowledgement occupies a plane's links, from nvlink.ack_flits",
+    lambda get: get("nvlink.ack_flits") * _flit_ticks(get),
 )
 CREDIT_FLITS = _derived(
     "nvlink.credit_flits",
@@ -182,7 +190,9 @@ HUB_LOCAL_CYCLES = _row(
 HUB_REPLY = _row(
     "hub.reply_latency_cycles", "a reply from a peer: from the hub to the SM's registers; at least a quantum"
 )
-HUB_INPUT_ROWS = _row("hub.input_rows", "packets that may wait in front of the RPM before SMs are held back")
+HUB_QUEUE = _row(
+    "hub.queue_packets", "packets of all SMs in the hub; more wait at their SMs, which take turns; 0: no limit"
+)
 RPM_ENABLED = _row("rpm.enabled", "0: plain and row stores go out unmerged and in order")
 RPM_ENTRIES = _row("rpm.entries", "128-byte entries of a peer's partition, at most 1024 (assumption: 128)")
 RPM_TIMER = _row("rpm.timer_cycles", "an entry that is not full may leave after this time (assumption: 256)")

@@ -10,7 +10,8 @@ from .hub import aau, dam, multimem, rpm
 from .layout import gpu_base
 from .mem import l2
 from .net import interface as net
-from .params import FLIT_TICKS, HBM_CHANNELS, HBM_SECTOR_TICKS, L2_SECTOR_TICKS, L2_SLICES, PLANES, TICKS
+from .net.packet import Packet
+from .params import ACK_TICKS, FLIT_TICKS, HBM_CHANNELS, HBM_SECTOR_TICKS, L2_SECTOR_TICKS, L2_SLICES, PLANES, TICKS
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -116,10 +117,14 @@ def _links(machine: "Machine", g: int) -> dict[str, Any]:
     cycles = max(machine.cycles.values())
     sent = sum(A[g + net.SENT_FLITS + kind] for kind in range(32))
     received = sum(A[g + net.RECEIVED_FLITS + kind] for kind in range(32))
+    sent_ticks, received_ticks = (
+        sum(A[g + flits + kind] * P[ACK_TICKS if kind == Packet.ACK else FLIT_TICKS] for kind in range(32))
+        for flits in (net.SENT_FLITS, net.RECEIVED_FLITS)
+    )
     ticks = cycles * TICKS * P[PLANES]
     return {
         "nvlink_tx_bytes": FLIT_BYTES * sent,
         "nvlink_rx_bytes": FLIT_BYTES * received,
-        "nvlink_tx_util": _share(sent * P[FLIT_TICKS], ticks),
-        "nvlink_rx_util": _share(received * P[FLIT_TICKS], ticks),
+        "nvlink_tx_util": _share(sent_ticks, ticks),
+        "nvlink_rx_util": _share(received_ticks, ticks),
     }

@@ -5,7 +5,7 @@ from ..far import far
 from ..jit import inline, outline
 from ..net.bytes import copy_masked
 from ..net.interface import CREDITS, DELAYED, NOW, UP_REQUESTS, UP_USED, free_row, new_row, uplink
-from ..net.link import MEMBERS, next_row, plane_of, pop_queue, send, start_tick, take_credit, take_delayed
+from ..net.link import MEMBERS, next_row, plane_of, pop_queue, request_tick, send, start_tick, take_credit, take_delayed
 from ..net.packet import (
     ADDR,
     AUX,
@@ -38,7 +38,7 @@ from ..net.queues import heap_first, list_pop, list_push
 from ..net.reduction import has_answer, new_answer
 from ..params import CREDIT_FLITS, HUB_LOCAL_CYCLES, PLANES, RPM_ENABLED, RPM_MERGING, RPM_PEER_FLITS, TICKS
 from ..raw import BIG, address_of, ctz, popcount
-from . import rpm
+from . import doors, rpm
 from .masks import mask_bytes
 from .multimem import members
 from .order import GENERATION_BYTES, INPUT, INPUT_COUNT, LOCAL_ROWS, SM_DONE, settle, stamp
@@ -81,6 +81,7 @@ def _sm_done(A, g, row):
     """The packet no longer takes room of its SM."""
     if A[row + KIND] != Packet.EOS:
         A[g + SM_DONE + (A[row + TAG] >> 16)] += 1
+        A[g + doors.QUEUED] -= 1
 
 
 @inline
@@ -171,15 +172,36 @@ def _place(A, P, g, gpu, row, t):
     return True
 
 
-@far
-def hub_enter(A, P, g, gpu, row, t):
-    """A packet comes in at cycle ``t``; it waits behind those that found no place."""
+@outline
+def _enter(A, P, g, gpu, row, t):
+    """A packet joins the queue; it waits behind those that found no place."""
     if A[g + INPUT] == 0 and _place(A, P, g, gpu, row, t):
-        return 0
+        return
     if A[g + INPUT] == 0:
         A[g + rpm.STALLED] += 1
     list_push(A, g + INPUT, row)
     A[g + INPUT_COUNT] += 1
+
+
+@outline
+def _let_in(A, P, g, gpu, t):
+    """The queue may have room for packets that wait at the doors of their SMs."""
+    while A[g + doors.WAITING] > 0 and doors.has_room(A, P, g):
+        _enter(A, P, g, gpu, doors.let_in(A, g), t)
+
+
+@far
+def hub_enter(A, P, g, gpu, row, t):
+    """A packet comes in at cycle ``t``. The end of a source's stores follows all of them."""
+    if A[row + KIND] == Packet.EOS:
+        while A[g + doors.WAITING] > 0:
+            _enter(A, P, g, gpu, doors.let_in(A, g), t)
+    elif doors.must_wait(A, P, g, row):
+        doors.wait(A, g, row)
+        return 0
+    else:
+        A[g + doors.QUEUED] += 1
+    _enter(A, P, g, gpu, row, t)
     return 0
 
 
@@ -206,7 +228,7 @@ def _depart(A, P, g, gpu, plane, t):
     """The uplink of a plane can send at tick ``t``: put its next packet on the wire."""
     u = uplink(g, plane)
     offered = _offered(A, P, g, plane)
-    row = next_row(A, P, g, u, offered)
+    row = next_row(A, P, g, u, offered, t)
     from_rpm = row == offered
     if from_rpm:
         rpm.remove(A, g, row)
@@ -218,6 +240,8 @@ def _depart(A, P, g, gpu, plane, t):
         _sm_done(A, g, row)
     if from_rpm and A[g + INPUT] > 0:
         _drain_input(A, P, g, gpu, t // TICKS)
+    if A[g + doors.WAITING] > 0:
+        _let_in(A, P, g, gpu, t // TICKS)
 
 
 @inline
@@ -230,9 +254,20 @@ def _offered(A, P, g, plane):
 
 
 @inline
-def _can_send(A, P, g, plane):
-    """Whether the plane has a packet for which the switch has room."""
-    return next_row(A, P, g, uplink(g, plane), _offered(A, P, g, plane)) > 0
+def _can_send(A, P, g, plane, tick):
+    """Whether the plane has a packet for ``tick`` for which the switch has room."""
+    return next_row(A, P, g, uplink(g, plane), _offered(A, P, g, plane), tick) > 0
+
+
+@inline
+def _next_send(A, P, g, plane, before):
+    """The tick at which the plane's uplink sends next if nothing else happens; ``before`` or later: not before that."""
+    now, request = start_tick(A, g, uplink(g, plane)), request_tick(A, g, uplink(g, plane))
+    if now >= before or _can_send(A, P, g, plane, now):
+        return now
+    if request > now and request < before and _can_send(A, P, g, plane, request):
+        return request
+    return before
 
 
 @inline
@@ -262,8 +297,8 @@ def next_step(A, P, g):
         if timer < tick:
             tick = timer
             action = 2 + 2 * plane
-        start = start_tick(A, g, uplink(g, plane))
-        if start < tick and _can_send(A, P, g, plane):
+        start = _next_send(A, P, g, plane, tick)
+        if start < tick:
             tick = start
             action = 3 + 2 * plane
     return max(tick, now), action
@@ -275,6 +310,8 @@ def hub_advance(A, P, g, gpu, until):
     end = until * TICKS
     if A[g + INPUT] > 0:
         _drain_input(A, P, g, gpu, A[g + NOW] // TICKS)
+    if A[g + doors.WAITING] > 0:
+        _let_in(A, P, g, gpu, A[g + NOW] // TICKS)
     tick, action = next_step(A, P, g)
     while tick < end:
         A[g + NOW] = tick

@@ -14,7 +14,6 @@ from ..net.interface import (
     LIVE,
     NOW,
     OUT_COUNT,
-    ROOM_ROWS,
     UP_REQUESTS,
     UP_RESPONSES,
     new_row,
@@ -23,9 +22,9 @@ from ..net.interface import (
 )
 from ..net.packet import DST, ENTERED, KIND, ORDER, PLANE, SRC, TAG, Packet
 from ..net.port import arrival_time, take_arrival
-from ..params import HUB_INPUT_ROWS, PLANES, TICKS
+from ..params import PLANES, TICKS
 from ..raw import BIG
-from . import rpm
+from . import doors, rpm
 from .dam import NEWS, group_ready, next_news, tell
 from .egress import accept, hub_advance, hub_enter, next_step
 from .ingress import ingress
@@ -34,7 +33,6 @@ from .order import GENERATION, INPUT, INPUT_COUNT, SM_DONE, fence_done, open_epo
 __all__ = [
     "advance",
     "arrival_time",
-    "can_accept",
     "egress",
     "end",
     "flush",
@@ -65,13 +63,6 @@ def advance(A, P, g, gpu, until):
     else:
         A[g + NOW] = max(A[g + NOW], until * TICKS)
     tell(A, g, until)
-
-
-@inline
-def can_accept(A, P, g):
-    """Whether SMs may go on sending. They must stop soon when this is false; nothing is dropped until the pool is
-    full."""
-    return A[g + LIVE] < ROOM_ROWS and A[g + INPUT_COUNT] < P[HUB_INPUT_ROWS]
 
 
 @inline
@@ -122,7 +113,15 @@ def _sent(A, g, ago):
 @outline
 def idle(A, P, g):
     """1 when no packet waits or is on its way here, and the scheduler knows all the DAM knows."""
-    waiting = A[g + INPUT_COUNT] + A[g + rpm.ENTRIES] + A[g + ARRIVALS] + A[g + DELAYED] + A[g + NEWS] + _sent(A, g, 0)
+    waiting = (
+        A[g + doors.WAITING]
+        + A[g + INPUT_COUNT]
+        + A[g + rpm.ENTRIES]
+        + A[g + ARRIVALS]
+        + A[g + DELAYED]
+        + A[g + NEWS]
+        + _sent(A, g, 0)
+    )
     for plane in range(P[PLANES]):
         waiting += A[uplink(g, plane) + UP_REQUESTS] + A[uplink(g, plane) + UP_RESPONSES]
     return 1 if waiting == 0 else 0

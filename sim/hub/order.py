@@ -10,7 +10,7 @@ from ..layout import Layout
 from ..net.interface import MAX_GPUS
 from ..net.packet import ORDER
 from ..net.sums import SUM_WORDS
-from .blocks import BLOCKS_END, ORDER_BLOCK
+from .blocks import DOOR_BLOCK, ORDER_BLOCK
 
 EPOCHS = 256
 EPOCH_MASK = (1 << 32) - 1
@@ -41,7 +41,7 @@ LINE = _o.field(16)
 """Work space for load-reduce: a line, and two accumulators."""
 LINE_SUM = _o.field(SUM_WORDS, align=8)
 LINE_SCRATCH = _o.field(SUM_WORDS, align=8)
-assert _o.words <= BLOCKS_END
+assert _o.words <= DOOR_BLOCK
 
 
 @inline

@@ -16,8 +16,6 @@ from .sums import SUM_WORDS
 MAX_GPUS = 64
 MAX_PLANES = 18
 POOL_ROWS = 1 << 17
-ROOM_ROWS = POOL_ROWS // 2
-"""Rows that SM requests may occupy; the rest is for answers, which cannot be refused."""
 ARRIVALS_MAX = 200_000
 LOCAL_ARRIVALS_MAX = 1 << 15
 OUTBOX_NODES = 1 << 16
@@ -56,6 +54,8 @@ UP_TURN = _u.field()
 """Bit 0: the class served last; bit 1: whether the RPM was served last among requests."""
 UP_BUSY = _u.field()
 """Ticks spent sending."""
+UP_REQUEST_FREE = _u.field()
+"""Tick at which the next request may start: the hub makes so many packets of requests a second, however short."""
 UP_WORDS = _u.field(0, align=8)
 UPLINK = _n.field(MAX_PLANES * UP_WORDS, align=8)
 

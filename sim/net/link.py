@@ -2,12 +2,13 @@
 
 A plane's uplink sends one packet at a time. It takes turns between responses and requests, and among requests between
 the queue of plain requests and what the RPM offers. A packet leaves when the switch's input buffer has room for it
-(credits per class); its credit returns one hop after its last copy left the buffer. What was sent goes into the
-outbox of the window, which the switch ports of the destinations read in the next one (switch.py).
+(credits per class), a request also not sooner after the last one than the hub makes packets of requests; a credit
+returns one hop after the last copy left the buffer. What was sent goes into the outbox of the window, which the switch
+ports of the destinations read in the next one (switch.py).
 """
 
 from ..jit import inline, outline
-from ..params import CREDIT_FLITS, FLIT_TICKS, HOP, PLANES, REQUEST_TICKS, TICKS
+from ..params import CREDIT_FLITS, HOP, PLANES, REQUEST_TICKS, TICKS
 from ..raw import ctz
 from .interface import (
     CREDITS,
@@ -27,6 +28,7 @@ from .interface import (
     SEQUENCE,
     UP_BUSY,
     UP_FREE,
+    UP_REQUEST_FREE,
     UP_REQUESTS,
     UP_RESPONSES,
     UP_TURN,
@@ -51,6 +53,7 @@ from .packet import (
     VC,
     bit,
     is_in,
+    wire_ticks,
 )
 from .queues import heap_pop, heap_push, list_pop, list_push
 
@@ -72,18 +75,19 @@ def has_credit(A, P, u, row):
 
 
 @inline
-def next_row(A, P, g, u, offered):
-    """The row the uplink would send next, or 0; ``offered`` is the RPM's choice, or 0."""
+def next_row(A, P, g, u, offered, tick):
+    """The row the uplink would send at ``tick``, or 0; ``offered`` is the RPM's choice, or 0."""
     if A[outbox(g, A[g + EPOCH] & 1) + OUT_COUNT] > OUTBOX_NODES - MAX_GPUS:
         return 0
     response = A[u + UP_RESPONSES]
     if response > 0 and not has_credit(A, P, u, response):
         response = 0
     request = A[u + UP_REQUESTS]
-    if request > 0 and not has_credit(A, P, u, request):
+    early = tick < A[u + UP_REQUEST_FREE]
+    if request > 0 and (early or not has_credit(A, P, u, request)):
         request = 0
     turn = A[u + UP_TURN]
-    if offered > 0 and (request == 0 or turn & 2 == 0) and has_credit(A, P, u, offered):
+    if offered > 0 and not early and (request == 0 or turn & 2 == 0) and has_credit(A, P, u, offered):
         request = offered
     if response > 0 and (request == 0 or turn & 1 == 0):
         return response
@@ -125,12 +129,12 @@ def send(A, P, g, u, row, t, from_rpm):
     """Put a packet on the wire at tick ``t``; it is in none of the uplink's queues any more."""
     flits = A[row + FLITS]
     kind = A[row + KIND]
-    busy = flits * P[FLIT_TICKS]
+    busy = wire_ticks(A, P, row, flits)
     if A[row + VC] == RESPONSE:
         A[u + UP_TURN] |= 1
     else:
         A[u + UP_TURN] = 2 if from_rpm else 0
-        busy = max(busy, P[REQUEST_TICKS])
+        A[u + UP_REQUEST_FREE] = t + P[REQUEST_TICKS]
     A[u + UP_FREE] = t + busy
     A[u + UP_BUSY] += busy
     A[u + UP_USED + A[row + VC]] += flits
@@ -198,6 +202,12 @@ def take_delayed(A, g):
 def start_tick(A, g, u):
     """Earliest tick at which the uplink can send."""
     return max(A[u + UP_FREE], A[g + NOW])
+
+
+@inline
+def request_tick(A, g, u):
+    """Earliest tick at which the uplink can send a request."""
+    return max(start_tick(A, g, u), A[u + UP_REQUEST_FREE])
 
 
 @inline

@@ -5,12 +5,13 @@ only the queue it currently waits in uses.
 
 Wire format: 16-byte flits; a header flit, then data, at most 128 bytes (MoE-Hub section V; Pascal NVLink layout).
 Sizes follow the bytes counted on an H200's links: byte enables cost a flit, a response carries at least 32 bytes, an
-atomic has a second header flit, an acknowledgement is one flit.
+atomic has a second header flit, an acknowledgement is one flit, which may ride in what the link's protocol leaves idle.
 """
 
 from enum import IntEnum
 
 from ..jit import inline, outline
+from ..params import ACK_TICKS, FLIT_TICKS
 
 
 class Packet(IntEnum):
@@ -141,6 +142,12 @@ def data_flits(lo, hi):
 def target_flits(A, row):
     """Flits of the target list: eight 16-bit expert ids each (DySHARP section III-B)."""
     return (A[row + COUNT] + 7) // 8 if is_in(A[row + KIND], TARGET_KINDS) else 0
+
+
+@inline
+def wire_ticks(A, P, row, flits):
+    """Ticks for which ``flits`` of the packet occupy a link."""
+    return P[ACK_TICKS] if A[row + KIND] == Packet.ACK else flits * P[FLIT_TICKS]
 
 
 @inline

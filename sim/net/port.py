@@ -1,7 +1,7 @@
 """A switch output port towards a GPU: serialisation, and the packets on their way to the GPU."""
 
 from ..jit import inline, outline
-from ..params import FLIT_TICKS, HOP, TICKS
+from ..params import HOP, TICKS
 from ..raw import BIG
 from .faults import HubFault, fault
 from .interface import (
@@ -22,7 +22,7 @@ from .interface import (
     is_own_row,
     retire_row,
 )
-from .packet import ADDR, FLITS, KIND, PLANE, target_flits
+from .packet import ADDR, FLITS, KIND, PLANE, target_flits, wire_ticks
 from .queues import heap_first, heap_pop, heap_push
 
 LOCAL = -1
@@ -111,8 +111,8 @@ def occupy_port(A, P, g, plane, row, tick):
     switch: not before it came in. The target list of a dynamic multicast stays behind."""
     flits = A[row + FLITS] - target_flits(A, row)
     start = max(tick, A[g + PORT_FREE + plane])
-    busy = flits * P[FLIT_TICKS]
-    left = max(start + busy, tick + A[row + FLITS] * P[FLIT_TICKS])
+    busy = wire_ticks(A, P, row, flits)
+    left = max(start + busy, tick + wire_ticks(A, P, row, A[row + FLITS]))
     A[g + PORT_FREE + plane] = left
     A[g + PORT_BUSY + plane] += busy
     A[g + RECEIVED_PACKETS + A[row + KIND]] += 1

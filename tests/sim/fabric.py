@@ -26,7 +26,7 @@ RESULTS = 4096
 RECORDS = 1 << 16
 DEFAULTS = {
     "HOP": 400, "PLANES": 1, "FLIT_TICKS": 1024, "REQUEST_TICKS": 0, "CREDIT_FLITS": 2048, "SWITCH_REDUCE_CYCLES": 1,
-    "SWITCH_REDUCE_TICKS": 0, "SWITCH_REDUCE_ENTRIES": 400, "HUB_LOCAL_CYCLES": 20, "HUB_INPUT_ROWS": 4096,
+    "SWITCH_REDUCE_TICKS": 0, "SWITCH_REDUCE_ENTRIES": 400, "HUB_LOCAL_CYCLES": 20, "HUB_QUEUE": 0,
     "RPM_ENABLED": 1, "RPM_MERGING": 1, "RPM_PRIORITIES": 1, "RPM_ROW_ORDER": 1, "RPM_ROUND_ROBIN": 1,
     "DAM_EARLY_RELEASE": 1, "RPM_ENTRIES": 128, "RPM_TIMER": 256, "RPM_PEER_FLITS": 0, "RAT_ENTRIES": 8192,
     "RAT_CYCLES": 2, "RAT_BANKS": 16, "APT_ENTRIES": 256, "DAM_CYCLES": 100, "DAM_INTERVAL": 0, "AL_TLB_ENTRIES": 512,
@@ -40,7 +40,8 @@ DEFAULTS = {
 def parameters(**changes: int) -> Arena:
     """The parameter arena: DEFAULTS with changes by constant name."""
     p = Arena(len(params.PARAMS))
-    for name, value in {**DEFAULTS, **changes}.items():
+    values = {**DEFAULTS, **changes}
+    for name, value in {"ACK_TICKS": values["FLIT_TICKS"], **values}.items():
         p[getattr(params, name)] = value
     for name in ("atom_one", "reduce_bytes"):
         p[getattr(params, f"FN_{name.upper()}")] = library()[name]

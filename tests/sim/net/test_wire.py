@@ -98,6 +98,30 @@ def test_small_requests_are_limited_by_their_number():
     assert [b - a for a, b in pairwise(arrived)] == [5] * 49
 
 
+def test_responses_use_the_link_between_short_requests():
+    """Both GPUs load from each other: requests follow one another by 30 cycles, answers of 9 flits fit between."""
+    f = Fabric(2, REQUEST_TICKS=30 * 1024, RPM_ENABLED=0)
+    for i in range(200):
+        for gpu in (0, 1):
+            f.send(gpu, 0, Packet.LOAD, address(1 - gpu, 128 * i), tag=i)
+    f.run()
+    for gpu in (0, 1):
+        times = sorted(r.t for r in f.replies[gpu])
+        assert times[-1] - times[99] <= 31 * 100
+
+
+@pytest.mark.parametrize(("ack_ticks", "interval"), [(1024, 10), (0, 9)])
+def test_acknowledgements_may_ride_in_idle_parts_of_the_protocol(ack_ticks, interval):
+    """Stores both ways: each direction carries 9 flits a store, and the acknowledgement's flit if it takes time."""
+    f = Fabric(2, RPM_ENABLED=0, ACK_TICKS=ack_ticks, CREDIT_FLITS=1 << 20)
+    for i in range(600):
+        for gpu in (0, 1):
+            f.send(gpu, 0, Packet.STORE, address(1 - gpu, 128 * i), bytes(128))
+    f.run()
+    arrived = [r.arrived for r in f.records(1, Packet.STORE)]
+    assert abs((arrived[-1] - arrived[299]) / 300 - interval) < 0.35
+
+
 def test_credits_bound_the_bandwidth():
     """A credit returns two hops and 9 flits after its packet started: there, out of the buffer, back."""
     f = Fabric(2, CREDIT_FLITS=90, RPM_ENABLED=0)

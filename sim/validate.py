@@ -45,7 +45,8 @@ class Case:
     launches: list[Mapping[str, Any]]
     reset: list[str]
     measured: Mapping[str, Any]
-    peers: bool = False
+    peers: int = 0
+    """GPUs of kernels that write their own clock reads; 0: one GPU, profiled entries."""
 
     @property
     def name(self) -> str:
@@ -109,7 +110,7 @@ def load_cases(folder: Path) -> list[Case]:
 def _case(folder: Path, spec: Mapping[str, Any], case: Mapping[str, Any], measured: Mapping[str, Any]) -> Case:
     module = folder / spec["ptx"]
     if "launches" in case:
-        return Case(case["kernel"], case["name"], module, case["buffers"], case["launches"], [], measured, peers=True)
+        return Case(case["kernel"], case["name"], module, case["buffers"], case["launches"], [], measured, spec["gpus"])
     found = Case(spec["kernel"], case["name"], module, [], [], case.get("reset_before_each_launch", []), measured)
     blocks = case["grid"][0] * case["grid"][1] * case["grid"][2]
     parameters = [{"buffer": p["name"]} if p["kind"] == "buffer" else p for p in case["params"]]
@@ -135,7 +136,7 @@ def run_case(case: Case, assemble: Assemble, config: Config) -> Outcome:
         image = assemble(case.module)
         if _uses_tensor_cores(image):
             config.override(f"sm.clock_ghz={config['sm.tensor_clock_ghz']}")
-        machine = Machine(image, config, gpus=2 if case.peers else 1)
+        machine = Machine(image, config, gpus=case.peers or 1)
         data = {buffer["name"]: make(buffer) for buffer in case.buffers}
         address = {b["name"]: machine.alloc(b.get("gpu", 0), max(16, data[b["name"]].nbytes)) for b in case.buffers}
         for name, values in data.items():

@@ -6,19 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .hash32 import hash32
+from .routing_data import routing
 from .specdata import DTYPES
 
 Array = NDArray[Any]
-
-
-def hash32(index: Any, seed: int) -> Array:
-    """A 32-bit hash of each index; all arithmetic modulo 2^32."""
-    with np.errstate(over="ignore"):
-        x = np.asarray(index, np.uint32) * np.uint32(0x9E3779B1) + np.uint32(seed * 0x85EBCA6B & 0xFFFFFFFF)
-        for multiplier, shift in ((0x7FEB352D, 15), (0x846CA68B, 16)):
-            x = (x ^ x >> np.uint32(16 if shift == 15 else 15)) * np.uint32(multiplier)
-    result: Array = x ^ x >> np.uint32(16)
-    return result
 
 
 def _bf16(values: Array) -> Array:
@@ -63,6 +55,7 @@ _KINDS: dict[str, Callable[[int, str, Mapping[str, Any]], Array]] = {
     "lcg_next": _next,
     "hash_argsort": _permutation,
     "csr_rowptr": _row_starts,
+    "routing": lambda n, dtype, init: routing(init).astype(DTYPES[dtype]),
 }
 
 

@@ -22,13 +22,14 @@ class Kind(IntEnum):
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
      ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC,
      PREFETCH, SERVICE, STACK, BULK, BULK_COMMIT, BULK_WAIT, TENSORMAP, CPASYNC_ARRIVE, STMATRIX,
-     MOVMATRIX) = range(49)  # fmt: skip
+     MOVMATRIX, WGMMA, WGMMA_FENCE, WGMMA_COMMIT, WGMMA_WAIT) = range(53)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((
     "ffma", "fadd", "imad", "imad_hi", "alu", "half", "fp64", "mufu", "cvt", "cvt64", "popc", "idiv32", "idiv64",
     "fdiv32", "fdiv64", "fsqrt64", "sreg", "shfl", "vote", "redux", "match", "branch", "barrier", "lsu", "mma", "fence",
     "misc", "param", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8", "movmatrix", "video",
+    "wgmma",
 ))  # fmt: skip
 TARGETS = frozenset(("", "sm_90a", "rowsp", "dymultimem", "cais", "runtime"))
 ALIASES = {"shared::cta": "shared", "param::entry": "param", "param::func": "param"}
@@ -108,6 +109,8 @@ class Instr:
                    p and q are predicates
     forms          operand -> form, where the syntax does not tell ("imm", "label", …)
     vector         operand -> slot that says how many elements it has (".v4", ".x2")
+    counts         operand -> number of its elements under the chosen modifiers, where no slot tells
+    updates        operands that are read and written
     needs          operand -> modifier part: the operand is there exactly when that part is given
     check          says what is wrong with a combination of modifiers, or None
     selectors      operand -> selectors its text may end with (`%r1.b3`); they are constants of the Op (selectors.py)
@@ -128,6 +131,8 @@ class Instr:
     operand_types: Mapping[str, str] = field(default_factory=dict)
     forms: Mapping[str, str] = field(default_factory=dict)
     vector: Mapping[str, str] = field(default_factory=dict)
+    counts: Mapping[str, Callable[[Mapping[str, str]], int]] = field(default_factory=dict)
+    updates: tuple[str, ...] = ()
     needs: Mapping[str, str] = field(default_factory=dict)
     writes: tuple[str, ...] = ("d", "e", "p", "q", "ret", "mid")
     check: Callable[[Mapping[str, str]], str | None] | None = None
@@ -179,7 +184,7 @@ class Instr:
             if "(" in item
             else "reg"
         )
-        role = "w" if base in self.writes and form != "mem" else "r"
+        role = "rw" if base in self.updates else "w" if base in self.writes and form != "mem" else "r"
         return Template(base, role, self.forms.get(base, form), len(names), "?" in item, negated, "|" in item)
 
     def _check_row(self) -> None:
@@ -205,6 +210,8 @@ class Instr:
             *self.operand_types,
             *self.forms,
             *self.vector,
+            *self.counts,
+            *self.updates,
             *self.needs,
             *self.selectors,
             *self.signs,
@@ -287,6 +294,8 @@ class Op:
         form, count = t.form, t.count
         if slot is not None and slot in self.mods:
             form, count = "vec", int(self.mods[slot].strip("vxd")) - 2 * self.mods[slot].endswith("d")
+        elif t.name in self.instr.counts:
+            form, count = "vec", self.instr.counts[t.name](self.mods)
         elif form == "tensor":
             count = int(self.mods["dim"][0])
         type_ = (

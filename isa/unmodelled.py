@@ -5,7 +5,6 @@ from __future__ import annotations
 KNOWN_UNMODELLED: dict[str, str] = {
     "tex": "texture units", "tld4": "texture units", "txq": "texture units", "istypep": "texture units",
     "suld": "surfaces", "sust": "surfaces", "sured": "surfaces", "suq": "surfaces",
-    "wgmma": "asynchronous warpgroup matrix instructions",
                                     "wmma": "warp matrix fragments of the older interface (use mma)",
     "mma.sp": "sparse matrix instructions",
     "mma.sync.aligned.m8n8k4.col": "mma.m8n8k4 of .f16", "mma.sync.aligned.m8n8k4.row.row": "mma.m8n8k4 of .f16",

@@ -17,7 +17,7 @@ from .pipeline import light_helpers
 from .raw import Arena
 
 NAMES = (
-    *("load", "store", "atomic", "copy_async", "hub_instruction", "tensor", "mbarrier", "barrier_instruction"),
+    *("load", "store", "atomic", "copy_async", "hub_instruction", "tensor", "wgmma", "mbarrier", "barrier_instruction"),
     *("warp_instruction", "special_register", "control_instruction", "run_sm", "start_cta", "end_warp", "dispatch"),
     *("memory_step", "hub_egress", "hub_enter", "hub_advance", "hub_ingress", "hub_end", "flush", "hub_next"),
     *("gather", "arrivals", "release", "record"),

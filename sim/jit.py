@@ -24,6 +24,7 @@ _NAMES = [
     "raw",
     "state",
     "tensormap_layout",
+    "wgmma_format",
 ]
 _COMPILED = (
     *("sim/sm/*.py", "sim/mem/*.py", "sim/hub/*.py", "sim/net/*.py"),

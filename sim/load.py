@@ -25,7 +25,18 @@ PIPES = {
     **{"ffma": 0, "fadd": 0, "half": 0, "alu": 1, "imad": 2, "imad_hi": 2, "fp64": 3, "idiv64": 3, "fdiv64": 3},
     **{"fsqrt64": 3, "mufu": 4, "cvt": 4, "cvt64": 4, "popc": 4, "idiv32": 4, "fdiv32": 4, "redux": 4, "match": 4},
     **dict.fromkeys(("mma", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8"), 5),
-    **{"movmatrix": 16, "branch": 6, "barrier": 6, "fence": 6, "misc": 6, "sreg": 6, "param": 6, "vote": 1, "video": 1},
+    **{
+        "wgmma": 6,
+        "movmatrix": 16,
+        "branch": 6,
+        "barrier": 6,
+        "fence": 6,
+        "misc": 6,
+        "sreg": 6,
+        "param": 6,
+        "vote": 1,
+        "video": 1,
+    },
     **{"lsu": 16, "shfl": 16},
 }
 """Execution pipe of each latency class: below 16 every scheduler has one, from 16 on the SM has one."""
@@ -194,6 +205,8 @@ def _score(operand: Operand, predicates: int) -> list[int]:
 def _set_scores(row: Row) -> None:
     """Registers the instruction waits for (read or written) and those it makes ready."""
     for operand in row.operands:
+        if row.op.kind == Kind.WGMMA and row.op.operands[operand.group].form == "vec":
+            continue  # sm/wgmma.py looks at those
         scores = _score(operand, row.program.predicates)
         if row.op.kind != Kind.MMA or operand.role == Role.READ:  # an mma takes sums of the one before it in order
             row.waits += [x for x in scores if x not in row.waits]

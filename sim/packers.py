@@ -32,6 +32,7 @@ from .packers_memory import (
     store_async,
     wait_group,
 )
+from .packers_wgmma import wgmma, wgmma_wait
 from .runtime import OPCODES
 from .sm.barrier import ARRIVE, RED_AND, RED_OR, RED_POPC, SYNC, WARP
 from .sm.cluster_barrier import ARRIVE as CLUSTER_ARRIVE
@@ -276,6 +277,8 @@ PACKERS: dict[Kind, Callable[["Row"], None]] = {
     Kind.LDMATRIX: move_matrix,
     Kind.STMATRIX: move_matrix,
     Kind.MOVMATRIX: _registers,
+    Kind.WGMMA: wgmma,
+    Kind.WGMMA_WAIT: wgmma_wait,
     Kind.CPASYNC: copy_async,
     Kind.CPASYNC_WAIT: wait_group,
     Kind.MBARRIER: mbarrier,
@@ -297,6 +300,16 @@ PACKERS: dict[Kind, Callable[["Row"], None]] = {
     Kind.CPASYNC_ARRIVE: copy_arrive,
     **{
         kind: _nothing
-        for kind in (Kind.RET, Kind.EXIT, Kind.TRAP, Kind.BRKPT, Kind.NOP, Kind.CPASYNC_COMMIT, Kind.BULK_COMMIT)
+        for kind in (
+            Kind.RET,
+            Kind.EXIT,
+            Kind.TRAP,
+            Kind.BRKPT,
+            Kind.NOP,
+            Kind.CPASYNC_COMMIT,
+            Kind.BULK_COMMIT,
+            Kind.WGMMA_FENCE,
+            Kind.WGMMA_COMMIT,
+        )
     },
 }

@@ -80,6 +80,10 @@ CTA_START_CYCLES = _row("sm.cta_start_cycles", "CTA assigned to an SM to the fir
 CTA_INTERVAL_TICKS = _row("gpu.cta_interval_ticks", "1/1024 cycles between two CTAs leaving the work distributor")
 MBARRIER_CYCLES = _row("sm.mbarrier_wait_cycles", "test_wait or try_wait of a complete phase to its predicate")
 MBARRIER_LIMIT = _row("sm.mbarrier_suspend_ns", "try_wait without a hint: longest suspension")
+# --- matrix products of warpgroups
+WGMMA_COLUMNS = _row("wgmma.columns_per_cycle", "columns of the accumulator that the tensor cores finish per cycle")
+WGMMA_REGISTER_CYCLES = _row("wgmma.registers_cycles", "added to the latency when A is in registers")
+WGMMA_LINE_BYTES = _row("wgmma.shared_bytes_per_cycle", "shared memory the tensor cores read per cycle")
 # --- tensor memory accelerator
 TMA_START = _row("tma.start_cycles", "issue of a bulk copy to its first request")
 TMA_ISSUE_CYCLES = _row("tma.load_issue_cycles", "a thread's bulk load to its next instruction")
@@ -144,8 +148,8 @@ FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_GATHER_LINE, FN_LINE_MASKS
     )
 )
 FN_SERVICE = _derived("runtime.service", "address of the device runtime, filled by the machine", lambda get: 0)
-FN_MMA, FN_LDMATRIX, FN_STMATRIX, FN_MOVMATRIX = (
-    _library(name) for name in ("mma", "ldmatrix", "stmatrix", "movmatrix")
+FN_MMA, FN_LDMATRIX, FN_STMATRIX, FN_MOVMATRIX, FN_WGMMA = (
+    _library(name) for name in ("mma", "ldmatrix", "stmatrix", "movmatrix", "wgmma")
 )
 # --- links and switches
 HOP = _row("nvlink.hop_ns", "GPU to switch or switch to GPU, one way")

@@ -32,6 +32,7 @@ _FAULTS = {
     st.Fault.MULTIMEM: "{what} needs a multicast address of its kind, and at most 32 targets; got {address:#x}",
     st.Fault.STACK: "stack overflow: {address} nested calls take all {nbytes} bytes of the thread's stack",
     st.Fault.WIDE_ATOMIC: "atomics of 16 bytes on another GPU's memory are not modelled ({address:#x})",
+    st.Fault.WARPGROUP: "{what} needs warpgroups of four warps; the last one of this block has {address}",
     st.Fault.REGION: "lanes of one {what} address memory of different GPUs or spaces ({address:#x})",
     st.Fault.ASSERT: "assertion failed",
     st.Fault.FREE: "free of {address:#x}, which malloc did not give or which was freed before",
@@ -170,6 +171,8 @@ def _waiting_warp(machine: "Machine", gpu: int, s: int, w: int) -> str:
         reason = f"waits for a phase of {_mbarrier(machine, s, w)}"
     elif what == st.Block.BULK:
         reason = "waits for bulk groups"
+    elif what == st.Block.WGMMA:
+        reason = "waits at wgmma for other warps of its warpgroup"
     elif what == st.Block.COPY:
         reason = "waits for cp.async groups"
     elif A[s + st.POLL_COUNT + w] > 0:

@@ -38,7 +38,7 @@ GROUPS = 4096
 class Block(IntEnum):
     """Why a warp cannot go on although its operands may be ready."""
 
-    NONE, BARRIER, FENCE, THROTTLE, COPY, DRAIN, REPLY, CLUSTER, MBARRIER, BULK = range(10)
+    NONE, BARRIER, FENCE, THROTTLE, COPY, DRAIN, REPLY, CLUSTER, MBARRIER, BULK, WGMMA = range(11)
 
 
 class Fault(IntEnum):
@@ -46,7 +46,7 @@ class Fault(IntEnum):
 
     (NONE, ADDRESS, SHARED_ADDRESS, MISALIGNED, TRAP, BARRIER, DIVERGENT, LOCAL_ADDRESS, MULTIMEM, STACK, REGION,
      PARAM_ADDRESS, BRANCH, ASSERT, FREE, CALL, PEER_COPY, RANKS, TENSOR_MAP, WIDE_ATOMIC, OPAQUE_CONTROL, OPAQUE_STORE,
-     OPAQUE_HUB) = range(23)  # fmt: skip
+     OPAQUE_HUB, WARPGROUP) = range(24)  # fmt: skip
 
 
 class Space(IntEnum):
@@ -274,6 +274,8 @@ COPY_ARRIVAL = _c.field(3 * COPY_ARRIVALS)
 TMA_WORDS = 24576
 TMA = _c.field(TMA_WORDS)
 """The SM's tensor memory accelerator (sm/tma.py)."""
+WGMMA = _c.field(2048)
+"""Warpgroups and their matrix products (sm/wgmma.py)."""
 COLD_WORDS = _c.field(0, align=64)
 
 # --- GPU block

@@ -77,6 +77,8 @@ class Stall(IntEnum):
     """Operands were ready; the texture queue was full."""
     REMOTE_CREDIT = 18
     """Ours: operands were ready; the queue to the hub was full."""
+    GMMA = 19
+    """Matrix products of the warpgroup: wgmma.wait_group, or a wgmma that other warps of the group have not reached."""
 
 
 STALL_NAMES = tuple(reason.name.lower() for reason in Stall)

@@ -1,6 +1,6 @@
 """The library of compiled functions that the simulator's core calls through pointers.
 
-Each is ``i64 f(i64 a0, …, i64 a7)``; the documentation of a function (in memory, lines, atomics, warp and tensor)
+Each is ``i64 f(i64 a0, …, i64 a7)``; the documentation of a function (in memory, lines, atomics, warp, tensor and wgmma)
 begins with the arguments it uses, the others are ignored. ``mask`` is a mask of lanes, bit l for lane l. Addresses are
 of the host unless said otherwise. A function that has nothing to tell returns 0.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from . import atomics, lines, memory, tensor, warp
+from . import atomics, lines, memory, tensor, warp, wgmma
 from .build import I32, I64, Builder, word
 from .objects import Cpu, host, load
 
@@ -22,6 +22,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **atomics.FUNCTIONS,
     **warp.FUNCTIONS,
     **tensor.FUNCTIONS,
+    **wgmma.FUNCTIONS,
 }
 ARGUMENTS = 8
 

@@ -10,10 +10,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from . import matrix
+from . import aligned
+from .aligned import RULES
 from .build import (
-    F32,
-    F64,
     I1,
     I16,
     I32,
@@ -24,21 +23,21 @@ from .build import (
     lane_of,
     load,
     load_slot,
+    nonzero,
     shuffle,
     store,
     undefined,
     vector,
     word,
 )
-from .matrix import BITS, Element, Product, counted
+from .fragments import Element, accumulated, counted, number_bytes, per_register, spread_a, spread_b
+from .products import EXACT, Product, multiply
 
 _PAIRS = 2 * LANES
 """16-bit elements of a register."""
 _TRANSPOSED = [i % 8 * 8 + i // 8 for i in range(_PAIRS)]
-_SCRATCH_ROWS = 64
+_MOST_DEPTH = 64
 """Most k of an instruction, counted in numbers."""
-F16_SUMS = 6
-"""In the place of a `Product`: f32 sums that begin and end as f16."""
 
 
 def _pick(b: Builder, x: Any, picks: Any) -> Any:
@@ -58,73 +57,116 @@ def _field(b: Builder, fmt: Any, at: int, width: int) -> Any:
     return b.and_(b.lshr(fmt, word(at)), word((1 << width) - 1))
 
 
-def _unpack_factor(b: Builder, registers: Any, kind: Any, count: Any, halves: Any, at: Any, places: int) -> None:
-    """The registers of a factor to rows of ``places`` numbers. ``halves``: odd registers hold rows 8 to 15."""
-
-    def case(element: Element) -> None:
-        size = places * max(4, BITS[element] // 8)
-        columns = max(1, 32 // BITS[element])
-        function = matrix.unpack(b, element)
-        with counted(b, count) as i:
-            half = b.and_(i, halves)
-            block = b.mul(b.lshr(i, halves), word(4 * columns * size))
-            to = b.add(b.add(at, block), b.mul(half, word(size // 2)))
-            b.call(function, [load(b, lane_of(b, registers, i, 8), I64, 8), to, word(columns * size), word(size)])
-
-    dispatch(b, b.trunc(kind, I32), {int(element): partial(case, element) for element in Element})
-
-
-def _sums(b: Builder, registers: Any, sums: Any, count: Any, product: Any, is_load: bool) -> None:
-    """The accumulator's registers to columns of 16 sums (``is_load``), or back."""
-
-    def case(kind: int) -> None:
-        number = F64 if kind == Product.F64 else F32 if kind in (Product.F32, F16_SUMS) else I32
-        size = 128 if kind == Product.F64 else 64
-        with counted(b, count) as i:
-            register = load(b, lane_of(b, registers, i, 8), I64, 8)
-            half, parity = (i, word(0)) if kind == F16_SUMS else (b.lshr(i, word(1)), b.and_(i, word(1)))
-            at = b.add(b.add(sums, b.mul(parity, word(size))), b.mul(half, word(size // 2)))
-            if is_load:
-                element = {F16_SUMS: Element.F16, Product.F64: Element.F64}.get(kind, Element.WORD)
-                b.call(matrix.unpack(b, element), [register, at, word(2 * size), word(size)])
-            elif kind == F16_SUMS:
-                low, high = (matrix.gather(b, b.add(at, word(e * size)), word(2 * size), F32) for e in (0, 1))
-                store(b, matrix.pack_halves(b, low, high), register, 64)
-            else:
-                store(b, matrix.gather(b, at, word(2 * size), number), register, 64)
-
-    dispatch(b, b.trunc(product, I32), {kind: partial(case, kind) for kind in (*map(int, Product), F16_SUMS)})
-
-
-def _multiply(b: Builder, a: Any, rows: Any, sums: Any, depth: Any, product: Any, sign: Any) -> None:
-    def case(kind: Product) -> None:
-        b.call(matrix.multiply(b, kind), [a, rows, sums, depth, sign])
-
-    cases = {int(kind): partial(case, kind) for kind in Product}
-    dispatch(b, b.trunc(product, I32), {**cases, F16_SUMS: partial(case, Product.F32)})
-
-
-def _room(b: Builder, places: int, rows: int = _SCRATCH_ROWS) -> Any:
-    """Address of scratch for rows of numbers, 64-byte aligned."""
-    scratch = b.alloca(ir.ArrayType(I32, places * rows))
+def _room(b: Builder, size: int) -> Any:
+    """Address of ``size`` bytes of scratch."""
+    scratch = b.alloca(ir.ArrayType(I32, size // 4))
     scratch.align = 64
     return b.ptrtoint(scratch, I64)
 
 
+def _pointer(b: Builder, pointers: Any, i: Any) -> Any:
+    return load(b, lane_of(b, pointers, i, 8), I64, 8)
+
+
+def _each_element(b: Builder, kind: Any, case: Callable[[Element], Any]) -> Any:
+    return dispatch(b, b.trunc(kind, I32), {int(element): partial(case, element) for element in Element})
+
+
+def _is_pairs(element: Element) -> bool:
+    """Whether ``mma`` converts the factors to f16 and multiplies those of even registers so got before the others."""
+    return element in (Element.E4M3, Element.E5M2)
+
+
+def _all_registers(b: Builder, count: Any, one: Callable[[Any], Any]) -> Any:
+    """``one(i)`` for each of ``count`` registers; what they return or'ed together."""
+    return accumulated(b, count, [word(0)], lambda i, found: [b.or_(found[0], one(i))])[0]
+
+
+def _spread_a(b: Builder, fmt: Any, registers: Any, count: Any, to: Any, tops: Any) -> Any:
+    """Registers of A to vectors of lanes for each k; odd ones of 16 rows hold rows 8 to 15. Returns 0 if all are usual."""
+    half = _field(b, fmt, 24, 1)
+
+    def case(element: Element) -> Any:
+        size, pairs = LANES * number_bytes(element), _is_pairs(element)
+        step = b.shl(word(size), half)
+        columns = word((4 if not pairs else 2) * per_register(element))
+        second = b.lshr(_field(b, fmt, 28, 8), word(1))
+
+        def one(i: Any) -> Any:
+            k = b.mul(b.lshr(i, half), columns)
+            place = b.add(b.mul(k, step), b.mul(b.and_(i, half), word(size)))
+            args = [
+                _pointer(b, registers, i),
+                b.add(to, place),
+                step,
+                word(0),
+                b.add(tops, b.lshr(place, word(1))),
+                second,
+            ]
+            return b.call(spread_a(b, element, pairs), args)
+
+        return _all_registers(b, count, one)
+
+    return _each_element(b, _field(b, fmt, 0, 4), case)
+
+
+def _spread_b(b: Builder, fmt: Any, registers: Any, count: Any, to: Any, tops: Any) -> Any:
+    def case(element: Element) -> Any:
+        pairs = _is_pairs(element)
+        size = 8 * number_bytes(element) * (2 if pairs else 4) * per_register(element)
+        second = b.lshr(_field(b, fmt, 28, 8), word(1))
+
+        def one(i: Any) -> Any:
+            place = b.mul(i, word(size))
+            args = [_pointer(b, registers, i), b.add(to, place), b.add(tops, b.lshr(place, word(1))), second]
+            return b.call(spread_b(b, element, pairs), args)
+
+        return _all_registers(b, count, one)
+
+    return _each_element(b, _field(b, fmt, 4, 4), case)
+
+
+def _sum_apart(b: Builder, half: bool, args: list[Any], unusual: Any) -> None:
+    """Products of factors of eight bits, added up from zero in two halves, then added to the accumulator."""
+    sums, table = _room(b, 4 * 128), _room(b, 4 * 8)
+    for i in range(4):
+        store(b, b.add(sums, word(128 * i)), b.add(table, word(8 * i)), 8)
+    a, rows, tops_a, tops_b, c, d, base, depth = args
+    group = b.lshr(depth, word(1))
+    aligned.tile(b, RULES[False, False], [a, rows, tops_a, tops_b, word(0), table, base, depth, group], unusual)
+    b.call(aligned.add_apart(b, half), [sums, c, d])
+
+
 def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
     """(ptrs, fmt): ``mma.sync`` for a whole warp. ``ptrs``: address of an i64 array with the addresses of the operand
-    registers in PTX order (d, a, b, c). fmt: bits 0-3 `Element` of a, 4-7 of b, 8-11 `Product` or F16_SUMS, 12-15
-    registers of a, 16-19 of b, 20-23 of c and d, 24 a has 16 rows, 28-35 k, counted in numbers."""
-    a, rows, sums = _room(b, 16), _room(b, 8), _room(b, 32, 8)
+    registers in PTX order (d, a, b, c). fmt: bits 0-3 `Element` of a, 4-7 of b, 8-11 `Product`, 12-15 registers of a,
+    16-19 of b, 20-23 of c and d, 24 a has 16 rows, 25 the accumulator is added apart, 28-35 k, counted in numbers."""
+    lanes, rows = _room(b, _MOST_DEPTH * 256), _room(b, _MOST_DEPTH * 32)
+    tops_a, tops_b = _room(b, _MOST_DEPTH * 128), _room(b, _MOST_DEPTH * 16)
     n_a, n_b, n_c = (_field(b, fmt, at, 4) for at in (12, 16, 20))
-    product = _field(b, fmt, 8, 4)
     at_a = lane_of(b, ptrs, n_c, 8)
     at_b = lane_of(b, at_a, n_a, 8)
-    _unpack_factor(b, at_a, _field(b, fmt, 0, 4), n_a, _field(b, fmt, 24, 1), a, 16)
-    _unpack_factor(b, at_b, _field(b, fmt, 4, 4), n_b, word(0), rows, 8)
-    _sums(b, lane_of(b, at_b, n_b, 8), sums, n_c, product, True)
-    _multiply(b, a, rows, sums, _field(b, fmt, 28, 8), product, word(0))
-    _sums(b, ptrs, sums, n_c, product, False)
+    unusual = _spread_a(b, fmt, at_a, n_a, lanes, tops_a)
+    unusual = b.or_(unusual, _spread_b(b, fmt, at_b, n_b, rows, tops_b))
+    depth = _field(b, fmt, 28, 8)
+    args = [lane_of(b, at_b, n_b, 8), ptrs, word(0), depth]
+
+    def exact(product: Product) -> None:
+        for halves in (1, 2):
+            with b.if_then(b.icmp_unsigned("==", _field(b, fmt, 24, 1), word(halves - 1))):
+                b.call(multiply(b, product, halves, 1), [lanes, rows, *args])
+
+    def floating(half: bool) -> None:
+        places = [lanes, rows, tops_a, tops_b, *args]
+        with b.if_else(nonzero(b, _field(b, fmt, 25, 1))) as (apart, together):
+            with apart:
+                _sum_apart(b, half, places, unusual)
+            with together:
+                aligned.tile(b, RULES[half, False], [*places, depth], unusual)
+
+    cases = {int(product): partial(exact, product) for product in EXACT}
+    cases |= {int(Product.F32): partial(floating, False), int(Product.F16): partial(floating, True)}
+    dispatch(b, b.trunc(_field(b, fmt, 8, 4), I32), cases)
 
 
 def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:
@@ -152,17 +194,11 @@ def mma_format(mods: Mapping[str, str], registers: Mapping[str, int]) -> int:
     """The format word of an ``mma`` with these modifiers and counts of registers."""
     names = {"tf32": Element.TF32, "b1": Element.WORD}
     a, b = (names.get(t) or Element[t.upper()] for t in (mods["atype"], mods["btype"]))
-    if mods["dtype"] == "f16":
-        product = F16_SUMS
-    elif "bitop" in mods:
-        product = int(Product[mods["bitop"].upper()])
-    elif mods["dtype"] == "s32":
-        product = int(Product.S32_SATURATED if "satfinite" in mods else Product.S32)
-    else:
-        product = int(Product[mods["dtype"].upper()])
-    depth = registers["b"] * 4 * max(1, 32 // BITS[b])
+    product = Product["S32_SATURATED" if "satfinite" in mods else mods.get("bitop", mods["dtype"]).upper()]
+    depth = registers["b"] * 4 * per_register(b)
     counts = registers["a"] << 12 | registers["b"] << 16 | registers["d"] << 20
-    return a | b << 4 | product << 8 | counts | mods["shape"].startswith("m16") << 24 | depth << 28
+    rows = mods["shape"].startswith("m16") << 24 | _is_pairs(a) << 25
+    return a | b << 4 | product << 8 | counts | rows | depth << 28
 
 
 def stmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:

@@ -87,6 +87,7 @@ from .barrier import warp_left
 from .bulk_groups import forget_groups
 from .opaque import forget_shared, forget_warp
 from .scoreboard import schedule
+from .wgmma_groups import forget_products
 
 
 @inline
@@ -163,6 +164,7 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
     forget_groups(A, s, w)
     if A[OPAQUE]:
         forget_warp(A, s, w)
+    forget_products(A, s, w)
     A[s + POLL_PC + w] = -1
     A[s + CTA_SLOT + w] = c
     A[s + WARP_IN_CTA + w] = index

@@ -49,6 +49,7 @@ from .special import special_register
 from .store_async import store_async
 from .tensor import tensor
 from .tensormap import tensormap
+from .wgmma import wgmma
 
 MEMORY_KINDS = sum(
     1 << k
@@ -58,6 +59,7 @@ MEMORY_KINDS = sum(
     )
 )
 _TENSOR_KINDS = sum(1 << k for k in (Kind.MMA, Kind.LDMATRIX, Kind.STMATRIX, Kind.MOVMATRIX))
+_WGMMA_KINDS = sum(1 << k for k in (Kind.WGMMA, Kind.WGMMA_FENCE, Kind.WGMMA_COMMIT, Kind.WGMMA_WAIT))
 _CONTROL_KINDS = sum(1 << k for k in (Kind.EXIT, Kind.RET, Kind.CALL, Kind.BRX))
 
 
@@ -203,6 +205,8 @@ def other(A, P, g, gpu, s, w, row, kind, mask, pc, t):
         return control_instruction(A, P, g, s, w, row, kind, mask, t)
     if 1 << kind & _TENSOR_KINDS:
         return tensor(A, P, g, s, w, row, kind, mask, t)
+    if 1 << kind & _WGMMA_KINDS:
+        return wgmma(A, P, g, s, w, row, kind, mask, t)
     if kind == Kind.FENCE:
         return fence(A, P, s, w, A[row + R_SUB] & 255, t)
     if kind == Kind.MBARRIER:

@@ -16,7 +16,19 @@ from isa.table import ROWS, instances
 
 PTXAS = shutil.which("ptxas")
 EXTENSIONS = ("rowsp", "dymultimem", "cais", "runtime")
-IMMEDIATES = {"immLut": "150", "size": "16", "line": "128", "src_size": "8", "n": "64", "a": "1", "b": "16"}
+IMMEDIATES = {
+    "immLut": "150",
+    "size": "16",
+    "line": "128",
+    "src_size": "8",
+    "n": "64",
+    "a": "1",
+    "b": "16",
+    "sa": "1",
+    "sb": "-1",
+    "ta": "0",
+    "tb": "1",
+}
 PACKED = ("f16x2", "bf16x2", "u16x2", "s16x2", "tf32")
 HEAD = """.version 9.0
 .target sm_90a
@@ -27,7 +39,7 @@ HEAD = """.version 9.0
 """
 DECLARATIONS = """
 .reg .pred %p<9>; .reg .b8 %c<20>; .reg .b128 %q<40>;
-.reg .b16 %h<20>; .reg .b32 %r<40>; .reg .b64 %rd<40>; .reg .f32 %f<40>; .reg .f64 %d<40>;
+.reg .b16 %h<20>; .reg .b32 %r<200>; .reg .b64 %rd<40>; .reg .f32 %f<200>; .reg .f64 %d<40>;
 .shared .align 16 .b8 smem[256]; .local .align 16 .b8 lmem[256];
 """
 
@@ -73,6 +85,8 @@ def operand_text(op: Op, operand: Operand, first: int) -> str:
         if op.kind == Kind.TENSORMAP and operand.name in ("n", "b"):
             return "1"
         sized = op.kind in (Kind.PREFETCH, Kind.NOP, Kind.FENCE, Kind.TENSORMAP)
+        if op.kind == Kind.WGMMA_WAIT:
+            return "7"
         name = "line" if sized and operand.name == "size" else operand.name
         return {"label": "L", "targets": "T"}.get(operand.form) or IMMEDIATES[name]
     if operand.name in ("a", "b", "membermask") and op.kind == Kind.BAR:
@@ -108,10 +122,18 @@ def sample(row: Instr) -> list[Op]:
     return few if len(few) <= 12 else few[:4] + random.Random(3).sample(few[4:], 8)
 
 
-def module(lines: list[str]) -> str:
+def entry(name: str, lines: list[str]) -> str:
     body = "\n".join(lines)
-    entry = f".visible .entry k(.param .align 16 .b8 arg[256]) {{{DECLARATIONS}"
-    return f"{HEAD}{entry}T: .branchtargets L;\n{body}\nL: ret;\n}}\n"
+    head = f".visible .entry {name}(.param .align 16 .b8 arg[256]) {{{DECLARATIONS}"
+    return f"{head}T: .branchtargets L;\n{body}\nL: ret;\n}}\n"
+
+
+def module(lines: list[str]) -> str:
+    """All lines in one kernel, except those of warpgroups: ptxas ends with a segmentation fault on many of them."""
+    asynchronous = [line for line in lines if line.startswith("wgmma.")]
+    around = ("wgmma.fence.sync.aligned;", "wgmma.commit_group.sync.aligned; wgmma.wait_group.sync.aligned 0;")
+    entries = [entry(f"w{i}", [around[0], line, around[1]]) for i, line in enumerate(asynchronous)]
+    return HEAD + entry("k", [line for line in lines if line not in asynchronous]) + "".join(entries)
 
 
 def complaints(path: Path, text: str) -> list[str]:

@@ -147,7 +147,7 @@ def test_other_operands_are_refused(opcode: str, shapes: tuple[str, ...]):
     ("opcode", "kind", "said", "suggestion", "bad"),
     [
         ("ad.u32", "unknown", "unknown instruction `ad`", "add", ""),
-        ("wgmma.fence.sync.aligned", "unmodelled", "known but not modelled", "", ""),
+        ("tcgen05.fence::before_thread_sync", "unmodelled", "known but not modelled", "", ""),
         ("ld.parm.u64", "modifier", "no modifier `.parm`", "param", "parm"),
         ("add.rx.f32", "modifier", "it takes", "", "rx"),
         ("add.rn.s32", "combination", "does not take `.rn`", "", "rn"),

@@ -8,6 +8,6 @@ add.u23 %r1, %r2, %r3;
 setp.u32 %r1, %r2, %r3;
 add.rn.u32 %r1, %r2, %r3;
 add.u32 %r1, %r2;
-wgmma.fence.sync.aligned;
+tcgen05.fence::before_thread_sync;
 ret;
 }

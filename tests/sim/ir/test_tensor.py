@@ -6,6 +6,7 @@ from functools import reduce
 import ml_dtypes
 import numpy as np
 import pytest
+import tensor_oracle
 from native import buffer
 
 from isa.table import instances
@@ -72,18 +73,6 @@ def collect(found, t, rows):
     return out
 
 
-def fma32(a, b, c):
-    """Fused multiply-add of factors of at most 24 bits: their product is exact in f64, and so is the sum's error."""
-    product = a.astype(np.float64) * b.astype(np.float64)
-    total = product + c
-    virtual = total - product
-    error = (product - (total - virtual)) + (c - virtual)
-    near = total.astype(np.float32)
-    tie = (total.view(np.uint64) & np.uint64(0x1FFFFFFF)) == np.uint64(0x10000000)
-    nudged = np.nextafter(total, np.where(error > 0, np.inf, -np.inf)).astype(np.float32)
-    return np.where(tie & (error != 0), nudged, near)
-
-
 def factor(rng, t, shape):
     if t == "b1":
         return rng.integers(0, 1 << 32, shape, dtype=np.uint32)
@@ -109,11 +98,7 @@ def expected(mods, a, b, c):
         out = [[reduce(lambda s, k: math.fma(*k, s), zip(x, y, strict=True), s) for y, s in zip(b, z, strict=True)]
                for x, z in zip(a.tolist(), c, strict=True)] if hasattr(math, "fma") else None  # fmt: skip
         return np.array(out) if out else None
-    want = c.astype(np.float32)
-    for k in range(a.shape[1]):
-        want = fma32(a[:, k : k + 1].astype(np.float32), b[None, :, k].astype(np.float32), want.astype(np.float64))
-    with np.errstate(over="ignore"):
-        return want.astype(NUMPY[d])
+    return tensor_oracle.mma(a, b, c, (mods["atype"], mods["btype"]), d)
 
 
 @pytest.mark.parametrize("op", [op for row in MMA for op in instances(row)], ids=lambda op: op.text)

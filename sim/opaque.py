@@ -14,6 +14,7 @@ import numpy as np
 from isa.image import Image, OperandKind, Role
 from isa.instr import Kind
 from isa.table import resolve
+from isa.types import BY_CODE
 
 from . import opaque_layout as at
 from . import state as st
@@ -40,7 +41,9 @@ _DATA = (
 _FIRST = (Kind.SHFL, Kind.VOTE, Kind.MATCH, Kind.REDUX)
 _KNOWN = ("param", "const")
 """State spaces that hold no opaque values."""
-_MEMORY = frozenset((*_DATA, Kind.LD, Kind.LDMATRIX, Kind.MMA, Kind.MOVMATRIX, Kind.DYMM_LDRED, Kind.MM_LDRED))
+_MEMORY = frozenset(
+    (*_DATA, Kind.LD, Kind.LDMATRIX, Kind.MMA, Kind.MOVMATRIX, Kind.WGMMA, Kind.DYMM_LDRED, Kind.MM_LDRED)
+)
 """Instructions that always matter: they read or write memory, or pass on values of the tensor cores."""
 
 
@@ -80,13 +83,14 @@ class Entry:
                     and name not in ("policy", "count")
                 )
                 or (self.kind in _FIRST and name == "a")
+                or (self.kind == Kind.WGMMA and BY_CODE[operand.type].bits == 32)  # not descriptors
             )
             (self.values if is_value else self.control).append(flag)
 
     @property
     def propagates(self) -> bool:
         """Whether the results are opaque if the values are."""
-        return self.kind in _ALL or self.kind in _FIRST
+        return self.kind in _ALL or self.kind in _FIRST or self.kind == Kind.WGMMA
 
     def words(self) -> list[int]:
         """The entry as the core reads it."""

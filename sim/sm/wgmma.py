@@ -10,6 +10,7 @@ from traces.records import Stall
 from ..addresses import SHARED_REGION
 from ..far import far
 from ..jit import inline, outline
+from ..opaque_layout import OPAQUE
 from ..params import FN_WGMMA, WGMMA_COLUMNS, WGMMA_LINE_BYTES, WGMMA_REGISTER_CYCLES
 from ..raw import address_of, call, load_i64, load_u32
 from ..state import (
@@ -40,9 +41,10 @@ from ..state import (
     Block,
     Fault,
 )
-from ..wgmma_format import REGISTERS, TILES
+from ..wgmma_format import REGISTERS, TILES, TRANS_A, TRANS_B
 from .lsu import LSU_PIPE
 from .memory_space import fault, window_base
+from .opaque import results_opaque, shared_opaque, values_opaque
 from .operands import listed, registers
 from .scoreboard import park, schedule
 from .wgmma_groups import ARRIVED, FENCED, commit, in_open_group, wait_groups
@@ -50,11 +52,30 @@ from .wgmma_groups import ARRIVED, FENCED, commit, in_open_group, wait_groups
 _MEMBERS, _POINTERS = 64, 68
 """Places in scratch: the four warps' registers, then the registers of A of each; afterwards their warp slots."""
 _SLOTS = 96
+_HIDDEN = 3
+"""Bit of an arrival count from which on warps with opaque values are counted."""
 _TENSOR_PIPE = 5
 _ROW_BYTES = 32
 """Bytes along k of a row of A or a column of B."""
 SCORES = 32
 """Bit of the sub word from which on the scoreboard entry of register slot 0 is; bits 0-7: registers of the accumulator."""
+
+
+@inline
+def _start(descriptor):
+    return (descriptor & 0x3FFF) << 4
+
+
+@inline
+def _extent(descriptor, rows, across):
+    """Bytes from the start to the end of a matrix of ``rows`` rows, whatever is between."""
+    leading, stride, mode = (descriptor >> 16 & 0x3FFF) << 4, (descriptor >> 32 & 0x3FFF) << 4, descriptor >> 62 & 3
+    width = 16 if mode == 0 else 256 >> mode
+    if across == 0:
+        return (rows // 8 - 1) * stride + 7 * width + (leading + 16 if mode == 0 else _ROW_BYTES)
+    if mode == 0:
+        return (rows // 8 - 1) * stride + leading + 128
+    return (rows * 2 - 1) // width * leading + stride + 8 * width
 
 
 @inline
@@ -69,8 +90,8 @@ def _members(A, s, w):
 
 
 @outline
-def _multiply(A, P, g, s, w, row, t):
-    """Compute the product of the group's four warps. Returns False after a fault."""
+def _multiply(A, P, g, s, w, row, hidden, t):
+    """Compute the product of the group's four warps, unless values are opaque (``hidden``). Returns False after a fault."""
     n = A[row + R_SUB] & 255
     fmt = A[row + R_IMM]
     in_registers = fmt >> REGISTERS & 1
@@ -87,6 +108,16 @@ def _multiply(A, P, g, s, w, row, t):
     scale = load_u32(listed(A, row, after + 1, regs)) != 0
     table = address_of(A, A[SIDE] + A[row + R_SIDE])
     shared = window_base(A, g, s, w, SHARED_REGION)
+    if A[OPAQUE]:
+        hidden |= shared_opaque(
+            A, shared + _start(columns), _extent(columns, 8 * (fmt >> TILES & 63), fmt >> TRANS_B & 1)
+        )
+        if in_registers == 0:
+            hidden |= shared_opaque(A, shared + _start(a), _extent(a, 64, fmt >> TRANS_A & 1))
+        if hidden:
+            for i in range(4):
+                results_opaque(A, s, A[s + SCRATCH + _SLOTS + i], row)
+            return True
     end = call(P[FN_WGMMA], table, address_of(A, s + SCRATCH + _MEMBERS), fmt, a, columns, shared, scale, 0)
     if end > A[s + CTA_SHARED + A[s + CTA_SLOT + w]]:
         fault(A, g, s, w, Fault.SHARED_ADDRESS, 0, end - 16, 16, t)
@@ -146,13 +177,14 @@ def _product(A, P, g, s, w, row, t):
         fault(A, g, s, w, Fault.WARPGROUP, 0, warps & 3, 0, t)
         return park(A, s, w)
     arrived = A[s + COLD] + ARRIVED + c * (WARPS // 4) + group
-    A[arrived] += 1
-    if A[arrived] < 4:
+    A[arrived] += 1 | values_opaque(A, s) << _HIDDEN
+    hidden = A[arrived] >> _HIDDEN
+    if A[arrived] & 7 < 4:
         A[s + BLOCK + w] = Block.WGMMA
         return park(A, s, w)
     A[arrived] = 0
     _members(A, s, w)
-    if not _multiply(A, P, g, s, w, row, t):
+    if not _multiply(A, P, g, s, w, row, hidden != 0, t):
         return park(A, s, w)
     A[s + LAST_EFFECT] = t
     begin = t if A[FUNCTIONAL] else _begin(A, P, s, row, t)

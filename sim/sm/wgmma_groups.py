@@ -14,7 +14,7 @@ _APART = 8
 """Groups of a warp that are told apart: wait_group leaves at most seven incomplete."""
 _w = Layout(WGMMA)
 ARRIVED = _w.field(CTAS * WARPS // 4)
-"""Warps that wait at a wgmma, by CTA slot and warpgroup."""
+"""Warps that wait at a wgmma, and how many of them with opaque values (from bit 3), by CTA slot and warpgroup."""
 _OPEN = _w.field(WARPS)
 """Groups of the warp so far."""
 _LATEST = _w.field(WARPS)

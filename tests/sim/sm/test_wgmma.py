@@ -1,8 +1,10 @@
 """Matrix products of warpgroups as programs see them: results, time, and what goes wrong."""
 
+import struct
+
 import numpy as np
 import pytest
-from kernels import run_kernel
+from kernels import new_machine, read_back, run_kernel
 
 from sim.errors import Deadlock, MachineFault
 
@@ -151,3 +153,21 @@ def test_other_warps_may_be_elsewhere(rng):
     others = "setp.ge.u32 %p2, %r0, 128;\n@%p2 bra DONE;"
     found, want, _ = run(16, rng, threads=256, before=others, after="DONE:")
     assert (found == want + 1).all()
+
+
+@pytest.mark.parametrize("opaque", [True, False])
+def test_opaque_factors(opaque):
+    """Their products are opaque too, and take the same time."""
+    n = 64
+    machine = new_machine(product(n, 128))
+    x = machine.alloc(0, 8192 + 128 * n, "x", opaque=True)
+    out = machine.alloc(0, 512 * n // 2, "out", opaque=opaque)
+    cycles = machine.alloc(0, 512, "cycles")
+    machine.launch(0, "k", (1, 1, 1), (128, 1, 1), params=struct.pack("<3Q", x, out, cycles), shared=8192 + 128 * n)
+    if not opaque:
+        with pytest.raises(MachineFault, match="opaque"):
+            machine.run()
+        return
+    machine.run()
+    known = run(n, np.random.default_rng(0))[2].out["cycles"]
+    assert (read_back(machine, cycles, known) == known).all()

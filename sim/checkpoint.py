@@ -29,7 +29,7 @@ from .errors import MachineError
 from .hub.ingress import RECORD_ADDRESS
 from .jit import source_digest
 from .layout import gpu_base
-from .places import advise
+from .places import forget
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -38,7 +38,6 @@ FORMAT = "simasm checkpoint 1"
 _PAGE = mmap.PAGESIZE
 _BLOCK = 1 << 15
 """Pages looked at, and written, at a time."""
-_DROP = getattr(mmap, "MADV_DONTNEED", None)
 
 
 @dataclass
@@ -211,7 +210,7 @@ def _write_region(archive: zipfile.ZipFile, name: str, array: Any) -> None:
 def _read_region(archive: zipfile.ZipFile, name: str, array: Any) -> None:
     data = array.view(np.uint8)
     whole = data.size // _PAGE
-    advise(*_place(array), _DROP)
+    forget(*_place(array))
     paged = data[: whole * _PAGE].reshape(whole, _PAGE)
     numbers = np.frombuffer(archive.read(f"{name}.numbers"), np.int64)
     with archive.open(f"{name}.pages") as file:

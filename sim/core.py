@@ -12,6 +12,7 @@ from .jit import entry, inline, outline
 from .layout import gpu_base
 from .mem.step import QUANTUM, memory_step
 from .net import switch
+from .net.interface import LIVE
 from .params import SMS, WINDOW_CYCLES
 from .raw import BIG, address_of, atomic_add, atomic_load, yield_core
 from .sm.issue import run_sm
@@ -91,12 +92,23 @@ def _wants_to_stop(A, P, g):
     return Stop.NONE
 
 
+@inline
+def _is_quiet(A, P, g):
+    """Whether a GPU that had nothing left to do still has nothing after it heard from the others."""
+    return A[g + LIVE] == 0 and hub.idle(A, P, g) == 1
+
+
 @outline
 def run_window(A, P, gpu, begin, end, parity):
     """Run one GPU for the window ``[begin, end)`` and leave what the others need to know."""
     g = gpu_base(gpu)
     if switch.may_carry(A, g):
         gather(A, P, gpu, begin, end)
+    before = 1 - parity
+    if A[g + GPU_STOP + before] == Stop.DONE and A[g + GPU_NEXT + before] >= end and _is_quiet(A, P, g):
+        A[g + GPU_NEXT + parity] = A[g + GPU_NEXT + before]
+        A[g + GPU_STOP + parity] = Stop.DONE
+        return
     following = BIG
     for q in range(begin, end, QUANTUM):
         following = run_quantum(A, P, g, gpu, q)

@@ -30,6 +30,7 @@ from .load import Program, pack
 from .memory import Allocation, Bytes, GpuMemory
 from .opaque import Opaque
 from .params import FN_SERVICE, LIBRARY, PARAMS, SMS
+from .places import forget
 from .raw import BIG, Arena
 from .reports import deadlock, fault, polling
 from .runtime import Runtime, needed
@@ -130,10 +131,17 @@ class Machine:
         A[st.GPUS], A[st.SM_ARENA], A[st.CODE], A[st.SIDE] = self.gpus, sm_arena, code_at, side_at
         A[st.CONSTS], A[st.FUNCTIONAL] = self.pool.address, int(functional)
         A[st.COLD_ARENA], A[st.SCORE_WORDS], A[st.REGISTER_BYTES] = cold_arena, score_words, self.program.register_bytes
-        A.keep_together(sm_arena, count * st.SM_WORDS)
-        A.keep_together(scores, count * st.WARPS * score_words)
         self._new_memory()
-        sm, index = self.sm_words(), np.arange(count)
+        self._started: set[int] = set()
+        for gpu in range(self.gpus):
+            self._new_sms(gpu)
+
+    def _new_sms(self, gpu: int) -> None:
+        """First words of the SMs of a GPU."""
+        scores = self.A[st.COLD_ARENA] + self.gpus * self.sms * st.COLD_WORDS
+        score_words, cold_arena = self.A[st.SCORE_WORDS], self.A[st.COLD_ARENA]
+        index = np.arange(gpu * self.sms, (gpu + 1) * self.sms)
+        sm = self.sm_words()[index[0] : index[-1] + 1]
         sm[:, st.WAKE : st.WAKE + st.WARPS] = BIG
         sm[:, st.NEXT] = sm[:, st.MAIL_NEXT] = BIG
         sm[:, st.SM_INDEX] = index % self.sms
@@ -143,6 +151,18 @@ class Machine:
         sm[:, st.SM_SHARED] = self._shared.address + index * st.CTAS * st.SHARED_STRIDE
         sm[:, st.SM_LOCAL] = self._local.address + index * st.WARPS * 32 * st.LOCAL_LANE_BYTES
         sm[:, st.SM_RETURNS] = self._returns.address + index * st.WARPS * 32 * st.CALL_DEPTH * 4
+
+    def start(self, gpu: int) -> None:
+        """Before the first launch on a GPU: its SMs get large pages, which idle ones do without."""
+        if gpu in self._started or self.functional:
+            return
+        self._started.add(gpu)
+        first, count = self.A[st.SM_ARENA] + gpu * self.sms * st.SM_WORDS, self.sms * st.SM_WORDS
+        forget(self.A.address + 8 * first, 8 * count)
+        self.A.keep_together(first, count)
+        self._new_sms(gpu)
+        scores = self.A[self.A[st.SM_ARENA] + gpu * self.sms * st.SM_WORDS + st.SM_SCORES]
+        self.A.keep_together(scores, self.sms * st.WARPS * self.A[st.SCORE_WORDS])
 
     def _new_memory(self) -> None:
         """Host memory behind registers, shared and local memory, and the GPUs' memories."""
@@ -211,7 +231,7 @@ class Machine:
     def regions(self) -> dict[str, Any]:
         """All memory in which the state of the machine lies, by name."""
         found = {"arena": self.A.words, "registers": self._registers.array, "shared": self._shared.array}
-        found["local"] = self._local.array
+        found |= {"local": self._local.array, "returns": self._returns.array}
         for gpu, memory in enumerate(self.memory):
             found |= {f"memory{gpu}": memory.data.array, f"limits{gpu}": memory.limits.array}
         return found | self.launches.regions() | (self.opaque.regions() if self.opaque else {})
@@ -249,6 +269,7 @@ class Machine:
         self, gpu: int, kernel: str, grid: tuple[int, int, int], block: tuple[int, int, int], **options: Any
     ) -> int:
         """Queue a launch; see `Launches.add`. Returns its number."""
+        self.start(gpu)
         return self.launches.add(gpu, kernel, grid, block, **options)
 
     def run(self, progress: Callable[[Progress], None] | None = None, max_cycles: int | None = None) -> None:
@@ -267,6 +288,8 @@ class Machine:
             self.launches.settle()
 
     def _run(self, progress: Callable[[Progress], None] | None, limit: int, interrupt: Interrupt) -> None:
+        for gpu in range(self.gpus):  # new launches, and what the host set up: every GPU looks again
+            self.A[gpu_base(gpu) + st.GPU_NEXT] = self.A[gpu_base(gpu) + st.GPU_NEXT + 1] = 0
         windows = 16
         while True:
             before = time.perf_counter()

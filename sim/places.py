@@ -75,3 +75,10 @@ def advise(address: int, size: int, advice: int | None) -> None:
     if advice is not None and sys.platform == "linux":
         begin = address // mmap.PAGESIZE * mmap.PAGESIZE
         _libc.madvise(begin, address + size - begin, advice)
+
+
+def forget(address: int, size: int) -> None:
+    """Gives back the pages that lie in a range: they read as zeros from now on. Parts of pages keep what they hold."""
+    begin, end = (-(-address // mmap.PAGESIZE)) * mmap.PAGESIZE, (address + size) // mmap.PAGESIZE * mmap.PAGESIZE
+    if end > begin and sys.platform == "linux":
+        _libc.madvise(begin, end - begin, mmap.MADV_DONTNEED)

@@ -270,7 +270,9 @@ def _store_sums(b: Builder, rule: Rule, sums: list[Any], d: Any, base: Any) -> N
 
 def _to_half(b: Builder, x: Any) -> Any:
     nan = b.fcmp_unordered("uno", x, x)
-    return b.select(nan, constant(I16, 0x7FFF), floats.single_to_half(b, x))
+    half = floats.single_to_half(b, x)
+    half = b.select(b.icmp_unsigned("==", half, constant(I16, 0x8000)), constant(I16, 0), half)  # a zero has no sign
+    return b.select(nan, constant(I16, 0x7FFF), half)
 
 
 Step = Callable[[_Group, list[Any]], tuple[list[Any], Any]]

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from assembler import moves, selectors
+from assembler.directives import check_registers
 from assembler.entries import FUNC, LABEL, REG, EntryWriter
 from assembler.operands import Plan, Spec, plan, shape
 from assembler.program import READ, WRITE, Body, Call, Entry, Register, Step, Variable
@@ -101,8 +102,13 @@ class BodyChecker:
         if kind is None:
             self.problems.error("bad-type", f"registers cannot have type .{item.type}", item.span)
             return
+        if not check_registers(item, self.problems):
+            return
         bits = 0 if kind.cls == "pred" else kind.bits
         for name in item.names:
+            if name.count is not None and name.count < 0:
+                self.problems.error("bad-size", f"`{name.name}<{name.count}>` has no names", name.span)
+                continue
             if name.count is None:
                 fresh = self.scope.declare_register(
                     name.name, item.type, bits, item.vec, self.body.physical is not None
@@ -138,8 +144,10 @@ class BodyChecker:
             return
         entries: list[Entry] = []
         immediates: dict[str, int] = {}
-        if chosen and any(minus or text for minus, text in chosen):
+        if chosen is not None:
             immediates = selectors.constants(op, item, chosen, self.problems, self.body.physical is not None)
+        if op.instr.mnemonic == "isspacep":
+            operands = (operands[0], self._widened(operands[1], item))
         for operand, specs in zip(operands, found.specs, strict=True):
             self._operand(operand, specs, found, entries, immediates)
         name = op.with_imm(immediates).name if immediates else found.name
@@ -152,6 +160,19 @@ class BodyChecker:
             append_conversion(self.body, step, {spec.group: spec.type for specs in found.specs for spec in specs})
         else:
             self.body.steps.append(step)
+
+    def _widened(self, operand: Operand, item: Instruction) -> Operand:
+        """A register of 32 bits as one of 64, which a step before extends it to."""
+        thing = self.scope.find(operand.name) if isinstance(operand, Name) else None
+        if not isinstance(thing, Register) or thing.bits != 32:
+            return operand
+        word = self.body.new_register("%wide", "b64", 64)
+        target, source = moves.register(self.body, word, WRITE, "b64"), moves.register(self.body, thing, READ, "b32")
+        guard = self._guard(item) if item.guard is not None else 0
+        self.body.steps.append(moves.copy(target, 64, source, 32, False, item.span, guard))
+        name = f"%wide${word.number}"
+        self.outermost.declare(name, word)
+        return Name(name, operand.span)
 
     def _whole_vectors(self, operands: tuple[Operand, ...]) -> tuple[Operand, ...]:
         """Operands with `.v2` and `.v4` registers written out as their elements; the same tuple if there are none."""

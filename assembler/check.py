@@ -8,11 +8,12 @@ from typing import Any
 
 from assembler.body import EXTENSIONS, BodyChecker
 from assembler.calls import signature
+from assembler.directives import check_constant_bytes, check_debug, check_head, check_parameter_bytes, check_variable
 from assembler.disassemble import PRAGMA
 from assembler.dynamic_stack import refuse_recursive
 from assembler.entries import FUNC
 from assembler.host_check import check_host
-from assembler.link import link, signature_difference
+from assembler.link import argument_difference, link, signature_difference
 from assembler.problems import Problems
 from assembler.program import KIND, ROLE, TYPE, VALUE, Body, Call, Physical, Place, Program, Variable
 from assembler.scope import Scope, VectorRegister
@@ -54,6 +55,7 @@ def check_modules(modules: Sequence[Module], problems: Problems) -> Program:
     for checker in checkers:
         checker.finish_calls()
     refuse_recursive(program, problems)
+    check_constant_bytes(program.variables, problems)
     hosts = [item for module in modules for item in module.items if isinstance(item, HostProgram)]
     for item in hosts[1:]:
         problems.error(
@@ -85,6 +87,7 @@ class ModuleChecker:
     def declare(self) -> None:
         """Check what the module declares."""
         self._check_targets()
+        check_debug(self.module, self.problems)
         for item in self.module.items:
             self._declare(item)
         for item in self.module.items:
@@ -120,6 +123,7 @@ class ModuleChecker:
             self.problems.error("module-register", "registers are declared inside a kernel or function", item.span)
 
     def _declare_body(self, item: Entry | Func) -> None:
+        check_head(item, self.problems)
         known = self.scope.names.get(item.name)
         is_kernel = isinstance(item, Entry)
         if isinstance(known, Body) and known.is_kernel == is_kernel and not (known.defined and item.body):
@@ -132,6 +136,9 @@ class ModuleChecker:
             self.program.bodies.append(body)
             self.places[item.name] = item.name_span
         declared = replace(body) if body is known and (body.formals or body.results) else None
+        if body is known and body.defined:
+            self.problems.duplicate(item.name, item.name_span, body.place)
+            return
         if body is not known or body.linkage in ("", "extern"):
             body.linkage = item.linkage
         if item.body is None and declared is not None:
@@ -144,7 +151,7 @@ class ModuleChecker:
             variable.number = number
         body.formals = self._parameters(item.params, scope, body)
         body.results = self._parameters(item.returns, scope, body) if isinstance(item, Func) else []
-        if declared is not None and (why := signature_difference(body, declared)):
+        if declared is not None and (why := signature_difference(body, declared, exact=True)):
             notes = ((declared.place, f"`{item.name}` is declared"),)
             message = f"`{item.name}` does not fit its declaration: {why}"
             self.problems.error("mismatch", message, item.name_span, notes=notes)
@@ -153,7 +160,7 @@ class ModuleChecker:
             self._limits(body, item.perf)
             self.bodies.append((body, item, scope))
         if is_kernel:
-            place_variables(body.formals, 0)
+            check_parameter_bytes(item.name, item.name_span, place_variables(body.formals, 0), self.problems)
 
     def _parameters(self, items: tuple[Var, ...], scope: Scope, body: Body) -> list[Variable]:
         made = [self.variable(item, scope, body, parameter=True) for item in items]
@@ -173,7 +180,7 @@ class ModuleChecker:
         if var.space == "reg" and body is not None:
             return self._register_parameter(var, scope, body)
         shape = shape_of(var, self.problems.error)
-        if shape is None:
+        if shape is None or (not parameter and not check_variable(var, body is not None, self.problems)):
             return None
         size, align, elements = shape
         if elements == 0 and not (var.space == "shared" or var.linkage == "extern" or parameter):
@@ -333,6 +340,8 @@ class ModuleChecker:
                 if size != formal.size:
                     message = f"`{formal.name}` of `{callee.name}` has {formal.size} bytes, not {size}"
                     self.problems.error("argument-size", message, span)
+                elif why := argument_difference(item, formal):
+                    self.problems.error("argument-type", f"`{formal.name}` of `{callee.name}` {why}", span)
 
 
 def _physical(items: tuple[Statement, ...]) -> Physical | None:

@@ -121,6 +121,8 @@ class Declarations(Expressions):
         if token.type == "PTR":
             fields["ptr"] = ""
         elif token.type == "LINK":
+            if fields["linkage"]:
+                self._refuse(errors.expected(self._token(token), "one linkage"))
             fields["linkage"] = word
         elif token.type in ("SPACE", "PARAM", "REG"):
             inner = token.type == "SPACE" and fields["ptr"] is not None

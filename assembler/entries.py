@@ -13,7 +13,7 @@ from assembler.variables import integer, symbol_and_offset
 from isa.image import OperandKind
 from isa.instr import Kind
 from isa.special import WARP_SZ, SpecialReg
-from isa.types import TYPES
+from isa.types import TYPES, Type
 
 REG, PRED, NPRED, CONST, SREG, LABEL, FUNC, SYM, MEM_REG, MEM_SYM, MEM_PARAM, SINK = range(12)
 assert OperandKind.SINK == SINK
@@ -28,7 +28,9 @@ class EntryWriter:
 
     def pair(self, operand: PredPair, specs: tuple[Spec, ...], found: Plan, entries: list[Entry]) -> None:
         """`p|q`."""
-        if isinstance(operand.p, Sink):
+        if isinstance(operand.p, Sink) and found.kind == Kind.SHFL:
+            self.problems.error("bad-sink", f"`{found.op.text}` needs a register for its result", operand.p.span)
+        elif isinstance(operand.p, Sink):
             self._sink(operand.p, specs[0], found, entries, joined=True)
         else:
             self.value(operand.p, specs[0], found, entries)
@@ -37,6 +39,9 @@ class EntryWriter:
     def value(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
         """A register, or what may stand for one when it is read."""
         if isinstance(operand, Vector) and len(operand.items) == 1:
+            if found.kind not in (Kind.LD, Kind.ST):
+                message = f"operand `{spec.wanted.name}` of `{found.op.text}` is no vector"
+                self.problems.error("bad-operand", message, operand.span)
             operand = operand.items[0]
         if isinstance(operand, Name):
             thing = self.scope.names.get(operand.name) or self.scope.find(operand.name)
@@ -48,7 +53,9 @@ class EntryWriter:
             self._constant(operand, spec, found, entries)
         elif isinstance(operand, Not):
             predicate = self.register(operand.name, "predicate register")
-            if predicate is not None:
+            if predicate is not None and (predicate.bits or spec.role != READ):
+                self.problems.error("bad-negation", "`!` inverts a predicate that is read", operand.span)
+            elif predicate is not None:
                 plain = spec.wanted.negated == "must" or found.inverted
                 self._fit(operand.name, predicate, spec, entries, PRED if plain else NPRED)
         elif isinstance(operand, Sink):
@@ -113,9 +120,13 @@ class EntryWriter:
 
     def _symbol(self, name: Name, thing: object, offset: int, spec: Spec, found: Plan, entries: list[Entry]) -> None:
         """The address of a variable or function as a value."""
-        wanted = spec.type
+        wanted, mods = spec.type, found.op.mods
         assert wanted is not None
-        if found.op.instr.mnemonic not in ("mov", "cvta", "mapa") or wanted.cls in ("f", "pred") or wanted.bits < 32:
+        space = mods.get("space", "").partition("::")[0]
+        if found.op.instr.mnemonic == "cvta" and isinstance(thing, Variable) and space not in ("", thing.space):
+            message = f"`{name.name}` is in .{thing.space}, `{found.op.text}` converts addresses in .{space}"
+            self.problems.error("space-mismatch", message, name.span, f"a .{thing.space} variable")
+        elif "to" in mods or not _takes_address(found, wanted):
             message = f"operand `{spec.wanted.name}` of `{found.op.text}` must be a register or a constant"
             help = f"put the address into a register: `mov.u64 …, {name.name}`"
             self.problems.error("not-a-register", message, name.span, help=help)
@@ -148,6 +159,7 @@ class EntryWriter:
                 "not-a-register", f"operand `{spec.wanted.name}` is written: it must be a register", number.span
             )
             return
+        self._range(number, spec, found)
         bits, complaint = constant_bits(number, spec.type)
         if bits is None:
             self.problems.error("type-mismatch", f"`{found.op.text}` does not take this constant", number.span,
@@ -156,6 +168,20 @@ class EntryWriter:
         if complaint:
             self.problems.warning("constant-cut", complaint, number.span)
         entries.append((CONST, READ, spec.code, spec.group, bits - (1 << 64) if bits >> 63 else bits, 0))
+
+    def _range(self, number: Number, spec: Spec, found: Plan) -> None:
+        """Report a constant that the instruction does not take."""
+        allowed = found.op.instr.allowed.get(spec.wanted.name)
+        if allowed is None or number.kind != "int" or number.value in allowed:
+            return
+        if isinstance(allowed, range):
+            step = f", a multiple of {allowed.step}" if allowed.step > 1 else ""
+            help = f"it must be from {allowed.start} to {allowed[-1]}{step}"
+        else:
+            few = tuple(allowed) if isinstance(allowed, tuple) else ()
+            help = "it must be a power of two" if len(few) > 8 else f"it must be {' or '.join(map(str, few))}"
+        message = f"operand `{spec.wanted.name}` of `{found.op.text}` cannot be {number.value}"
+        self.problems.error("out-of-range", message, number.span, "out of range", help)
 
     def _sink(self, sink: Operand, spec: Spec, found: Plan, entries: list[Entry], joined: bool = False) -> None:
         assert spec.type is not None
@@ -170,6 +196,9 @@ class EntryWriter:
     def vector(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
         """`{a, b, …}`: one entry an element."""
         items: tuple[Operand, ...] = operand.items if isinstance(operand, Vector) else (operand,)
+        if not isinstance(operand, Vector) and spec.wanted.count == 1:
+            message = f"operand `{spec.wanted.name}` of `{found.op.text}` is a vector of one element"
+            self.problems.error("vector-size", message, operand.span, help=f"write `{{{operand.span.text}}}`")
         if len(items) != spec.wanted.count:
             message = f"operand `{spec.wanted.name}` of `{found.op.text}` has {spec.wanted.count} elements"
             self.problems.error("vector-size", message, operand.span, f"{len(items)} here")
@@ -203,6 +232,7 @@ class EntryWriter:
             self.problems.error("not-a-constant", message, operand.span)
         elif found.immediates:
             assert spec.type is not None
+            self._range(operand, spec, found)
             immediates[spec.wanted.name] = operand.value % (1 << spec.type.bits)
         else:
             self._constant(operand, spec, found, entries)
@@ -216,8 +246,10 @@ class EntryWriter:
         if operand.extra or offset is None:
             self.problems.error("bad-address", f"`{found.op.text}` takes an address [register+constant]", operand.span)
         elif operand.base is None:
-            entries.append((MEM_SYM, READ, B64, spec.group, -1, offset))
+            self._absolute(operand, spec, found)
+            entries.append((MEM_SYM, READ, B64, spec.group, -1, _wrapped(offset)))
         else:
+            offset = _wrapped(offset)
             thing = self.scope.names.get(operand.base.name) or self.scope.find(operand.base.name)
             if type(thing) is Register:
                 self._address_register(operand.base, thing, offset, spec, found, entries)
@@ -225,6 +257,13 @@ class EntryWriter:
                 self._address_variable(operand.base, thing, offset, spec, found, entries)
             else:
                 self._no_address(operand.base, thing)
+
+    def _absolute(self, operand: Address, spec: Spec, found: Plan) -> None:
+        """`[4]` is an address in local memory; a disassembly names places of its parameters so, too."""
+        physical = self.scope.body is not None and self.scope.body.physical is not None
+        if spec.space != "local" and not physical:
+            message = f"`{found.op.text}` takes no constant as an address: only .local memory has such addresses"
+            self.problems.error("bad-address", message, operand.span, help="put it into a register")
 
     def tensor(self, operand: Operand, spec: Spec, found: Plan, entries: list[Entry]) -> None:
         """`[tensor map, {coordinates}]`: the address, then the coordinates as further entries of the operand."""
@@ -263,8 +302,9 @@ class EntryWriter:
             "param::func": "param",
         }.get(spec.space, spec.space)
         have = "param" if variable.space == "entry" else variable.space
-        if (want and want != have) or have == "reg":
-            message = f"`{name.name}` is in .{have}, `{found.op.text}` accesses .{want}"
+        generic = not want and found.kind in (Kind.LD, Kind.ST, Kind.ATOM, Kind.RED) and have in ("const", "param")
+        if (want and want != have) or have == "reg" or generic:
+            message = f"`{name.name}` is in .{have}, `{found.op.text}` accesses .{want or 'global'}"
             self.problems.error("space-mismatch", message, name.span, f"a .{have} variable")
         elif variable.space == "entry" and want == "param":
             if found.kind == Kind.ST:
@@ -279,3 +319,13 @@ class EntryWriter:
             return
         what = "register" if name.name.startswith("%") else "symbol"
         self.problems.unknown(what, name.name, name.span, self.scope.suggestion(name.name, (Register, Variable)))
+
+
+def _wrapped(offset: int) -> int:
+    """An offset as 64 signed bits."""
+    return (offset + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
+def _takes_address(found: Plan, wanted: Type) -> bool:
+    """Whether an operand may be the address of a variable or function."""
+    return found.op.instr.mnemonic in ("mov", "cvta", "mapa") and wanted.cls not in ("f", "pred") and wanted.bits >= 32

@@ -83,6 +83,11 @@ def no_version(span: Span) -> Diagnostic:
     return _error("no-version", what, span, "", "for example:\n.version 9.0\n.target sm_90a\n.address_size 64")
 
 
+def bad_version(span: Span, why: str) -> Diagnostic:
+    """`.version` or `.address_size` of something that is not assembled here."""
+    return _error("bad-version", why, span)
+
+
 # --- macros -----------------------------------------------------------------------------------------------------------
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from assembler.problems import Problems
-from assembler.program import Body, Place, Program, Variable
+from assembler.program import TYPE, Body, Entry, Place, Program, Variable
 from assembler.services import service_of
 from isa.table import did_you_mean
-from isa.types import TYPES
+from isa.types import BY_CODE, TYPES
 
 if TYPE_CHECKING:
     from assembler.check import ModuleChecker
@@ -107,23 +107,36 @@ def _variable_difference(a: Variable, b: Variable, strength: int) -> str:
     return _type_difference(a.type, b.type)
 
 
-def _type_difference(a: str, b: str) -> str:
+def _type_difference(a: str, b: str, exact: bool = False) -> str:
     """What is wrong with two types of the same bytes: a number is not both an integer and a float."""
+    if exact and a != b:
+        return f"its type is .{a} here and .{b} there"
     classes = {TYPES[name].cls for name in (a, b) if name in TYPES and TYPES[name].bits > 8}
     return f"its type is .{a} here and .{b} there" if "f" in classes and classes & {"u", "s"} else ""
 
 
-def signature_difference(a: Body, b: Body) -> str:
-    """What differs between the parameters or results of two declarations, "" if nothing."""
+def signature_difference(a: Body, b: Body, exact: bool = False) -> str:
+    """What differs between the parameters or results of two declarations, "" if nothing; `exact`: types are the same."""
     for what, mine, other in (("result", a.results, b.results), ("parameter", a.formals, b.formals)):
         if len(mine) != len(other):
             return f"it has {_count(len(mine), what)} here and {_count(len(other), what)} there"
         for number, (one, two) in enumerate(zip(mine, other, strict=True), 1):
             if one.size != two.size:
                 return f"{what} {number} has {one.size} bytes here and {two.size} there"
-            if why := _type_difference(one.type, two.type):
+            if why := _type_difference(one.type, two.type, exact):
                 return f"of {what} {number}, {why.removeprefix('its ')}"
     return ""
+
+
+def argument_difference(item: Variable | Entry, formal: Variable) -> str:
+    """What is wrong with what a call passes, of the right size; "" if nothing."""
+    own = item.type if isinstance(item, Variable) else BY_CODE[item[TYPE]].name
+    if isinstance(item, Variable) and formal.space == "param":
+        if item.scalar != formal.scalar:
+            return f"is {'a scalar' if formal.scalar else 'an array'}"
+        if not formal.scalar and item.align != formal.align:
+            return f"has an alignment of {formal.align}, not {item.align}"
+    return f"is .{formal.type}, not .{own}" if _type_difference(own, formal.type) else ""
 
 
 def _count(number: int, what: str) -> str:

@@ -41,6 +41,8 @@ SPACES = {
     "param::entry",
     "param::func",
 }
+EXACT = frozenset(("bf16", "bf16x2", "tf32", "e4m3x2", "e5m2x2"))
+"""Types whose conversions take registers of just their width, as ptxas has it."""
 ROLES = {"r": READ, "w": WRITE, "rw": BOTH}
 _SHAPES = {
     Name: "r",
@@ -106,7 +108,8 @@ def plan(opcode: str, shapes: tuple[str, ...]) -> Plan:
         op = resolve(opcode, tuple("r" if s == "!r" else s for s in shapes))
         inverted = frozenset(i for i, s in enumerate(shapes) if s == "!r")
         shapes = tuple("r" if s == "!r" else s for s in shapes)
-    wide = op.kind in (Kind.LD, Kind.ST, Kind.ROWSP_ST, Kind.DYMM_ST, Kind.DYMM_LDRED) or op.instr.mnemonic == "cvt"
+    wide = op.kind in (Kind.LD, Kind.ST, Kind.ROWSP_ST, Kind.DYMM_ST, Kind.DYMM_LDRED)
+    wide |= op.instr.mnemonic == "cvt" and not set(op.types) & EXACT
     spaces = _spaces(op)
     specs = tuple(
         tuple(_spec(w, number, wide, spaces.get(number, "")) for number, w in group) for group in _align(op, shapes)

@@ -23,6 +23,9 @@ from .tree import LINKAGES, PERFORMANCE, SPACES
 _DECLARATION = frozenset((*LINKAGES, *SPACES, "attribute", "align", "opaque", "tex"))
 _MODULE_WORDS = (*LINKAGES, *SPACES, *scan.LINES, "entry", "func", "alias", "pragma", "section", "host", "reg")
 _BODY_WORDS = (*SPACES, "reg", "pragma", "loc", "file", "section", "branchtargets", "callprototype")
+NEWEST = (9, 0)
+_SINCE = {"sm_90": (7, 8), "sm_90a": (8, 0)}
+"""Versions of PTX: the newest known here, and the first that has a target."""
 _GOES_ON = frozenset(",([{|+-*/=!~<&^?:@")
 """Signs after which a statement cannot end."""
 
@@ -94,6 +97,21 @@ class Parser:
             self._report(errors.no_version(places[0] if places else self._span(start, start)))
         elif self.header["version"][1].start > self.header["target"][1].start:
             self._report(errors.misplaced(self.header["version"][1], "`.version`", "at the top of a program"))
+        else:
+            self._check_version()
+
+    def _check_version(self) -> None:
+        text, span = self.header["version"]
+        major, dot, minor = text.partition(".")
+        wanted = max((_SINCE[name.name] for name in self.header["target"][0] if name.name in _SINCE), default=(0, 0))
+        if not (dot and major.isdigit() and minor.isdigit()):
+            self._report(errors.bad_version(span, f"`{text}` is no version of PTX"))
+        elif (int(major), int(minor)) > NEWEST:
+            self._report(errors.bad_version(span, f"PTX {text} is newer than {NEWEST[0]}.{NEWEST[1]}"))
+        elif (int(major), int(minor)) < wanted:
+            self._report(errors.bad_version(span, f"PTX {text} does not know this target yet"))
+        if "address_size" in self.header and self.header["address_size"][0] != 64:
+            self._report(errors.bad_version(self.header["address_size"][1], "addresses have 64 bits"))
 
     def _item(self, at: int) -> int:
         """Reads the item at `at`; returns where to go on."""
@@ -139,10 +157,12 @@ class Parser:
         node, resume = self._line(at, word)
         if node is not None:
             _, value, span = node
-            if word in self.header:
+            if word in self.header and word != "target":  # targets may be said again
                 self._report(errors.repeated(span, f"`.{word}`", self.header[word][1]))
             elif self.items and word != "address_size":
                 self._report(errors.misplaced(span, f"`.{word}`", "at the top of a program"))
+            if word == "target" and word in self.header:
+                self.header[word] = ((*self.header[word][0], *value), self.header[word][1])
             self.header.setdefault(word, (value, span))
         return resume
 

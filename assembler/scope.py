@@ -56,15 +56,21 @@ class Scope:
         return True
 
     def declare_register(self, name: str, type_name: str, bits: int, vec: int, physical: bool) -> bool:
-        """Add one register name."""
+        """Add one register name; False if this block already has it."""
+        if name[-1:].isdigit() and self._covered(name):
+            return False
         return self.declare(name, self._make(name, Range(type_name, bits, vec, 1), physical))
 
     def declare_range(self, name: str, type_name: str, bits: int, vec: int, count: int) -> bool:
         """Add `name<count>`; False if this block already has such names."""
-        if name in self.ranges:
+        if name in self.ranges or any(_number_in(own, name) in range(count) for own in self.own):
             return False
         self.ranges[name] = Range(type_name, bits, vec, count)
         return True
+
+    def _covered(self, name: str) -> bool:
+        """Whether a range of this block has this name."""
+        return any(_number_in(name, stem) in range(r.count) for stem, r in self.ranges.items())
 
     def _make(self, name: str, r: Range, physical: bool) -> Thing:
         assert self.body is not None
@@ -128,3 +134,10 @@ class Scope:
         if SpecialReg in kinds:
             words += list(SPECIAL)
         return did_you_mean(name, dict.fromkeys(words))
+
+
+def _number_in(name: str, stem: str) -> int:
+    """n of the name `stem` n, -1 of any other."""
+    digits = name[len(stem) :]
+    plain = name.startswith(stem) and digits.isdigit() and (digits == "0" or digits[0] != "0")
+    return int(digits) if plain else -1

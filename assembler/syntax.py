@@ -245,12 +245,15 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Loc:
-    """`.loc file line col {, function_name label{+n}, inlined_at file line col}`; `inlined_at` is (file, line, col)."""
+    """`.loc file line col {, function_name label{+n}, inlined_at file line col}`; `inlined_at` is (file, line, col),
+    `function` the label.
+    """
 
     file: int
     line: int
     col: int
     inlined_at: tuple[int, int, int] | None = None
+    function: str = ""
     span: Span = field(compare=False, repr=False, kw_only=True)
 
 

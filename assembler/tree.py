@@ -65,7 +65,10 @@ class Builder(Declarations):
 
     def _head(self, children: list[Any]) -> _Head:
         place = next(i for i, c in enumerate(children) if isinstance(c, Token) and c.type == "NAME")
-        links = [str(c)[1:] for c in children[:place] if isinstance(c, Token) and c.type == "LINK"]
+        found = [c for c in children[:place] if isinstance(c, Token) and c.type == "LINK"]
+        links = [str(c)[1:] for c in found]
+        if len(links) > 1:
+            raise Mistake(errors.expected(self._token(found[1]), "one linkage"))
         before = next((c for c in children[:place] if type(c) is tuple), ())
         after = next((c for c in children[place:] if type(c) is tuple), ())
         perf = tuple(c for c in children if isinstance(c, Perf | Pragma))
@@ -106,8 +109,9 @@ class Builder(Declarations):
         """`.file 1 "path"`."""
         return File(self._whole(children[1]), str(children[2])[1:-1], self._span(meta))
 
-    def loc_function(self, meta: Meta, children: list[Token]) -> None:
-        """`function_name label`: not kept."""
+    def loc_function(self, meta: Meta, children: list[Token]) -> str:
+        """`function_name label`."""
+        return str(children[1])
 
     def loc_inlined(self, meta: Meta, children: list[Token]) -> tuple[int, int, int]:
         """`inlined_at file line column`."""
@@ -116,5 +120,6 @@ class Builder(Declarations):
     def loc(self, meta: Meta, children: list[Any]) -> Loc:
         """`.loc file line column`."""
         inlined = next((child for child in children if type(child) is tuple), None)
+        function = next((child for child in children if type(child) is str), "")
         numbers = [self._whole(child) for child in children[1:4]]
-        return Loc(numbers[0], numbers[1], numbers[2], inlined, span=self._span(meta))
+        return Loc(numbers[0], numbers[1], numbers[2], inlined, function, span=self._span(meta))

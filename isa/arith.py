@@ -296,9 +296,10 @@ ROWS = (
          "0xffffffff if none", "9.7.1.16", bfind, operand_types=U32),
     _row("brev.type d, a", B, "popc", "d = bits of a reversed", "9.7.1.18", brev),
     _row("bfe.type d, a, b, c", ("u32", "u64", "s32", "s64"), "alu",
-         "d = the c bits of a from position b, zero- or sign-extended", "9.7.1.19", bfe, operand_types=_FIELD),
+         "d = the c bits of a from position b, zero- or sign-extended", "9.7.1.19", bfe, operand_types=_FIELD,
+         allowed={"b": range(256), "c": range(256)}),
     _row("bfi.type f, a, b, c, d", B, "alu", "f = b with d bits from position c replaced by the low bits of a",
          "9.7.1.20",
-         bfi, operand_types={"c": "u32", "d": "u32"}, writes=("f",)),
+         bfi, operand_types={"c": "u32", "d": "u32"}, writes=("f",), allowed={"c": range(256), "d": range(256)}),
     *_dot_rows(),
 )  # fmt: skip

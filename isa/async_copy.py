@@ -17,8 +17,9 @@ def _copy(cop: str, *, hint: bool) -> Instr:
     if hint:
         slots["hint"] = HINT
     types = _TYPES if hint else {"size": "b32", "src_size": "b32"}
+    sizes = {"size": (4, 8, 16) if cop == "ca" else (16,), "src_size": range(17)}
     return Instr(syntax, slots, Kind.CPASYNC, "lsu", _TEXT, _PTX + "3.1", operand_types=types, forms={"size": "imm"},
-                 needs={"policy": "hint"} if hint else {})  # fmt: skip
+                 allowed=sizes, needs={"policy": "hint"} if hint else {})  # fmt: skip
 
 
 ROWS = (

@@ -38,7 +38,9 @@ def _row(syntax: str, slots: Mapping[str, tuple[str, ...]], text: str, source: s
     }
     needs = {k: v for k, v in _NEEDS.items() if k in types}
     more.pop("named", None)
-    return Instr(syntax, {**slots}, Kind.BULK, "lsu", text, _PTX + source, operand_types=types, needs=needs, **more)
+    sizes = {"size": range(0, 1 << 32, 16)} if "size" in types else {}
+    return Instr(syntax, {**slots}, Kind.BULK, "lsu", text, _PTX + source, operand_types=types, needs=needs,
+                 allowed=sizes, **more)  # fmt: skip
 
 
 def _shared_reduction(mods: Mapping[str, str]) -> str | None:
@@ -113,7 +115,8 @@ _FIELDS = {
     "element_stride": "b32", "elemtype": "b32", "interleave_layout": "b32", "swizzle_mode": "b32", "fill_mode": "b32",
 }  # fmt: skip
 _INDEXED = ("box_dim", "global_dim", "global_stride", "element_stride")
-_CONSTANT = ("elemtype", "interleave_layout", "swizzle_mode", "fill_mode")
+_CONSTANT = {"elemtype": range(13), "interleave_layout": range(3), "swizzle_mode": range(4), "fill_mode": range(2)}
+"""Fields that take constants only, and those they take."""
 
 
 def _replacements() -> list[Instr]:
@@ -122,11 +125,12 @@ def _replacements() -> list[Instr]:
     for name, type_ in _FIELDS.items():
         operands = "[a], n, b" if name in _INDEXED else "[a], b"
         constants = {"b": "imm"} if name in _CONSTANT else {"n": "imm"} if name in _INDEXED else {}
+        allowed = {"b": _CONSTANT[name]} if name in _CONSTANT else {"n": range(5)} if name in _INDEXED else {}
         types = {"b": type_, **({"n": "b32"} if name in _INDEXED else {})}
         rows.append(Instr(f"tensormap.replace.tile.{name}{{.space}}.b1024.{type_} {operands}",
                           {"space": ("global", "shared::cta")}, Kind.TENSORMAP, "lsu",
                           f"{name} of the tensor map at a = b", _PTX + "27.3", operand_types=types,
-                          forms=constants))  # fmt: skip
+                          forms=constants, allowed=allowed))  # fmt: skip
     return rows
 
 
@@ -142,7 +146,7 @@ ROWS = (
     Instr("tensormap.cp_fenceproxy.global.shared::cta.tensormap::generic.release.scope.sync.aligned [d], [a], size",
           {"scope": ("cta", "cluster", "gpu", "sys")}, Kind.TENSORMAP, "lsu",
           "copy a tensor map from shared to global memory and make it known", _PTX + "27.4",
-          operand_types={"size": "b32"}, forms={"size": "imm"}),
+          operand_types={"size": "b32"}, forms={"size": "imm"}, allowed={"size": (128,)}),
     Instr("prefetch{.space}.tensormap [a]", {"space": ("const", "param")}, Kind.NOP, "misc",
           "bring the tensor map at a into the cache of descriptors", _PTX + "16"),
 )  # fmt: skip

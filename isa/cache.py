@@ -55,10 +55,11 @@ def _policies(secondary: str) -> list[Instr]:
 
 def _line(opcode: str, levels: tuple[str, ...], meaning: str, section: str, sized: bool = False) -> Instr:
     """An instruction that moves lines and changes no value."""
-    size: dict[str, Any] = {"operand_types": {"size": "b32"}, "forms": {"size": "imm"}} if sized else {}
+    size: dict[str, Any] = {"operand_types": {"size": "b32"}, "forms": {"size": "imm"}, "allowed": {"size": (128,)}}
+    more = size if sized else {}
     slots = {"level": levels} | ({"space": ("global",)} if "space" in opcode else {})
     return Instr(f"{opcode}.level [a]" + (", size" if sized else ""), slots, Kind.PREFETCH, "lsu", meaning, _PTX + section,
-                 **size)  # fmt: skip
+                 **more)  # fmt: skip
 
 
 ROWS = (

@@ -275,8 +275,6 @@ def _int_float_rules(mods: Mapping[str, str]) -> str | None:
     """Conversions between integers and floats."""
     if "ftz" in mods and "f32" not in (mods["dtype"], mods["atype"]):
         return ".ftz is for .f32 values"
-    if "bf16" in (mods["dtype"], mods["atype"]) and {mods["dtype"], mods["atype"]} & {"u8", "s8"}:
-        return ".bf16 is not converted from and to 8 bits"
     return ".sat is not for .bf16" if "sat" in mods and "bf16" in (mods["dtype"], mods["atype"]) else None
 
 
@@ -340,9 +338,9 @@ ROWS = (
     _row("cvt.rnd{.satfinite}{.relu}.dtype.atype d, a, b", {"rnd": ("rn", "rz"), "dtype": ("f16x2", "bf16x2"),
          "atype": ("f32",)}, "d = {a high, b low} rounded", to_packed),
     _row("cvt.rnd{.satfinite}.dtype.atype d, a", {"rnd": ("rna",), "dtype": ("tf32",), "atype": ("f32",)},
-         "d = a rounded to 10 bits of mantissa", to_tf32, types={"d": "b32"}),
+         "d = a rounded to 10 bits of mantissa", to_tf32, types={"d": "u32"}),
     _row("cvt.rnd{.relu}.dtype.atype d, a", {"rnd": ("rn", "rz"), "dtype": ("tf32",), "atype": ("f32",)},
-         "d = a rounded to 10 bits of mantissa", to_tf32, types={"d": "b32"}),
+         "d = a rounded to 10 bits of mantissa", to_tf32, types={"d": "u32"}),
     _row("cvt.rn.satfinite{.relu}.dtype.atype d, a, b", {"dtype": ("e4m3x2", "e5m2x2"), "atype": ("f32",)},
          "d = {a high, b low} as 8-bit floats", floats_to_fp8, types={"d": "b16"}),
     _row("cvt.rn.satfinite{.relu}.dtype.atype d, a", {"dtype": ("e4m3x2", "e5m2x2"), "atype": ("f16x2",)},

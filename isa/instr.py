@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property
@@ -116,6 +116,7 @@ class Instr:
     selectors      operand -> selectors its text may end with (`%r1.b3`); they are constants of the Op (selectors.py)
     signs          operands that may have a minus sign; it is a constant of the Op too
     inner_signs    operands to which the assembler itself may give one: programs have it only when disassembled
+    allowed        operand -> the constants it may be, where not all of its type will do; registers may hold others
     check_imm      says what is wrong with constants of the Op beside its modifiers, or None
     form           tells rows apart that share their opcode ("pack2"); part of the Op's name
     """
@@ -139,6 +140,7 @@ class Instr:
     selectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     signs: tuple[str, ...] = ()
     inner_signs: tuple[str, ...] = ()
+    allowed: Mapping[str, Container[int]] = field(default_factory=dict)
     check_imm: Callable[[Mapping[str, int], Mapping[str, str]], str | None] | None = None
     form: str = ""
     mnemonic: str = field(init=False)
@@ -213,6 +215,7 @@ class Instr:
             *self.counts,
             *self.updates,
             *self.needs,
+            *self.allowed,
             *self.selectors,
             *self.signs,
             *self.inner_signs,

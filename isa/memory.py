@@ -39,8 +39,8 @@ def access_is_defined(mods: Mapping[str, str]) -> str | None:
         return f".{sem} is not for .{space}"
     if width(mods) > 16:
         return "vectors of 32 bytes need a later GPU; here they are at most .v4 and 16 bytes wide"
-    if "cop" in mods and (sem not in (None, "weak") or hints):
-        return f".{mods['cop']} goes with neither another ordering than .weak nor cache hints"
+    if "cop" in mods and (sem not in (None, "weak") or "level1" in mods):
+        return f".{mods['cop']} goes with neither another ordering than .weak nor an eviction priority"
     if hints and space != "global":
         return "cache hints are for .global"
     return ".volatile takes no cache hints" if sem == "volatile" and hints - {"prefetch"} else None

@@ -110,6 +110,11 @@ ROWS = (
             "PTX ISA 9.0, 9.7.9.4", lambda op, low, high: (low, high), operand_types=halves, form=form)
       for operands, halves, form in (("d, a", {}, ""), ("d, {a, b}", {"a": "b64"}, "pack2"),
                                      ("{d, e}, a", {"d": "b64"}, "unpack2"))),
+    Instr("mov.type d, {a, b, c, f}", {"type": ("b128",)}, Kind.LANE, "alu", "d = the elements side by side, a lowest",
+          "PTX ISA 9.0, 9.7.9.4", lambda op, a, b, c, f: (a.pack32(b), c.pack32(f)), operand_types={"a": "b32"}, form="pack4"),
+    Instr("mov.type {d, e, f, g}, a", {"type": ("b128",)}, Kind.LANE, "alu",
+          "the elements = equal parts of a, the lowest first", "PTX ISA 9.0, 9.7.9.4",
+          lambda op, low, high: (low.lo32(), low.hi32(), high.lo32(), high.hi32()), operand_types={"d": "b32"}, form="unpack4"),
     Instr("cvta.space.type d, a", {"space": _SPACES, "type": ("u64",)}, Kind.LANE, "alu",
           "d = generic address of the address a in a space", "PTX ISA 9.0, 9.7.9.20", cvta),
     Instr("cvta.to.space.type d, a", {"space": _SPACES, "type": ("u64",)}, Kind.LANE, "alu",

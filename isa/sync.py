@@ -68,7 +68,7 @@ def _fences() -> list[Instr]:
         Instr("fence.proxy.tensormap::generic.release.scope", {"scope": SCOPE}, Kind.FENCE, "fence", proxies, source),
         Instr("fence.proxy.tensormap::generic.acquire.scope [a], size", {"scope": SCOPE}, Kind.FENCE, "fence",
               "accesses to the tensor map at a come after those that its release saw", source,
-              operand_types={"size": "b32"}, forms={"size": "imm"}),
+              operand_types={"size": "b32"}, forms={"size": "imm"}, allowed={"size": (128,)}),
         Instr("fence.proxy.async::generic.sem.restrict.cluster", restricted, Kind.FENCE, "fence", proxies, source,
               check=_restricted),
         Instr("fence.sem.restrict.cluster", restricted, Kind.FENCE, "fence",
@@ -114,7 +114,7 @@ def _mbarriers() -> list[Instr]:
         plain, tx = {k: types[k] for k in ("count", "d")}, {k: types[k] for k in ("tx", "d")}
         return [
             row(f"mbarrier.op{{.sem}}{{.scope}}{space}.type d, [a]{{, count}}", slots,
-                "arrive count (1) times at the phase; d = its state", plain, **more),
+                "arrive count (1) times at the phase; d = its state", plain, allowed={"count": range(1, 1 << 20)}, **more),
             row(f"mbarrier.op.expect_tx{{.sem}}{{.scope}}{space}.type d, [a], tx", slots,
                 "expect tx more bytes and arrive; d = the phase's state", tx, **more),
         ]  # fmt: skip

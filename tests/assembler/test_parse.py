@@ -195,7 +195,7 @@ def test_statements_of_a_body(at: Span) -> None:
     assert shared == Var("shared", "b8", "s", align=16, dims=(4, 2), span=at)
     block, loc, ret, section, targets, prototype = items[5], *items[7:]
     assert isinstance(block, Block) and block.items[0] == Label("add", at)
-    assert loc == Loc(2, 3, 4, (1, 5, 6), span=at)
+    assert loc == Loc(2, 3, 4, (1, 5, 6), "$L__info", span=at)
     assert isinstance(ret, Instruction) and ret.guard and (ret.guard.name, ret.guard.negated) == ("%p", True)
     assert isinstance(section, Section) and section.name == ".debug_x" and section.text.strip() == ".b8 1"
     assert targets == Targets("T", "branchtargets", (Name("L", at), Name("M", at)), at)

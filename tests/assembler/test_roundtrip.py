@@ -52,7 +52,8 @@ def operand_text(op: Op, operand: Operand, numbers: "itertools.count[int]") -> s
     if operand.form == "sink":
         return "_"
     if operand.form in ("imm", "label", "targets"):
-        return {"imm": "16", "label": "L", "targets": "T"}[operand.form]
+        allowed = op.instr.allowed.get(operand.name, (16,))
+        return {"imm": str(16 if 16 in allowed else min(allowed)), "label": "L", "targets": "T"}[operand.form]
     if op.kind == Kind.BAR and operand.name in "ab" and "warp" not in op.mods:
         return {"a": "3", "b": "64"}[operand.name]
     if operand.form == "vec":

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from .machine import Machine
 
 PARAM_BYTES = 4096
-_REGISTER_UNIT, _REGISTER_MAX = 8, 255
+_REGISTER_UNIT, _REGISTER_MAX, _REGISTER_FILE = 8, 255, 65536
+"""Registers of sm_90 (PTX ISA 9.0, maxnreg)."""
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Launches:
             st.CLUSTER_X: clusters[0], st.CLUSTER_Y: clusters[1], st.CLUSTER_Z: clusters[2],
             st.CLUSTER_EXPLICIT: int(explicit is not None), st.LAUNCH_WARPS: warps,
             st.LAUNCH_SHARED: static + shared, st.LAUNCH_STATIC: static,
-            st.LAUNCH_REGISTERS: warp_registers(k.pressure),
+            st.LAUNCH_REGISTERS: warp_registers(k),
             st.LAUNCH_LOCAL: max(k.local_bytes, stack), st.LAUNCH_PARAMS: self._keep(gpu, slot, params),
             st.LAUNCH_PARAM_BYTES: len(params), st.LAUNCH_TOTAL: launch.ctas, st.LAUNCH_STARTED: 0, st.LAUNCH_DONE: 0,
             st.LAUNCH_GATE: 0 if gate is None else gate + 1, st.LAUNCH_AXIS: axis,
@@ -199,7 +200,7 @@ class Launches:
                 f"{static + shared} bytes of shared memory per block; an SM has {P[SMEM_BYTES] - P[SMEM_RESERVED_BYTES]}",
             ),
             (
-                warps * warp_registers(k.pressure) <= P[REGISTERS] and warps <= P[MAX_WARPS] and P[MAX_CTAS] > 0,
+                warps * warp_registers(k) <= P[REGISTERS] and warps <= P[MAX_WARPS] and P[MAX_CTAS] > 0,
                 f"{threads} threads with {k.pressure} registers do not fit on an SM",
             ),
             (gate is None or grid[axis] <= st.GROUPS, f"a gated launch has at most {st.GROUPS} groups"),
@@ -233,7 +234,7 @@ class Launches:
         per_sm = min(
             P[MAX_CTAS],
             P[MAX_WARPS] // warps,
-            P[REGISTERS] // (warps * warp_registers(k.pressure)),
+            P[REGISTERS] // (warps * warp_registers(k)),
             P[SMEM_BYTES] // max(1, static + shared + P[SMEM_RESERVED_BYTES]),
         )
         ctas, room = grid[0] * grid[1] * grid[2], per_sm * self.machine.sms
@@ -276,7 +277,14 @@ def _extent(k: Any, block: tuple[int, int, int], shared: int) -> tuple[int, int]
     return -(-block[0] * block[1] * block[2] // 32), dynamic_offset(k.shared_bytes) if shared else k.shared_bytes
 
 
-def warp_registers(registers: int) -> int:
-    """Registers of the register file that a warp takes: as the hardware allocates them, in units of eight per thread."""
-    per_thread = max(16, min(_REGISTER_MAX, registers))
-    return 32 * (-(-per_thread // _REGISTER_UNIT) * _REGISTER_UNIT)
+def warp_registers(k: Any) -> int:
+    """Registers of the register file that a warp takes: as the hardware allocates them, in units of eight per thread.
+
+    A kernel that says how large its thread blocks are (.reqntid, .maxntid) gets no more than let one of them run, as from
+    ptxas; its warps may change their share later (setmaxnreg).
+    """
+    per_thread = -(-min(_REGISTER_MAX, k.pressure) // _REGISTER_UNIT) * _REGISTER_UNIT
+    if declared := k.reqntid or k.maxntid:
+        warps = -(-declared[0] * declared[1] * declared[2] // 32)
+        per_thread = min(per_thread, _REGISTER_FILE // (32 * warps) // _REGISTER_UNIT * _REGISTER_UNIT)
+    return 32 * max(16, per_thread)

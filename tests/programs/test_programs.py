@@ -72,6 +72,15 @@ def test_merging_in_the_rpm_saves_packets() -> None:
     assert sent[0] <= sent[1]
 
 
+def test_wgmma_gemm() -> None:
+    """More pairs of tiles than clusters; without data the time is the same."""
+    shape = {"m": 768, "n": 512, "k": 512}
+    data, opaque = (run("moe/wgmma_gemm.s", 1, defines={**shape, "data": n}) for n in (1, 0))
+    assert data.ok, data.checks
+    assert opaque.checks[0]["skipped"]
+    assert data.stats["stats_hash"] == opaque.stats["stats_hash"]
+
+
 def test_a_wrong_kernel_fails_its_check(tmp_path: Path) -> None:
     text = (PROGRAMS / "hello/vecadd.s").read_text()
     wrong = tmp_path / "wrong.s"

@@ -293,6 +293,12 @@ def _recorded(options: Any) -> int:
     return OK if command(options, partial(assemble_source, optimised=True)) else CHECK
 
 
+def _figure(options: Any) -> int:
+    from sim.figure import run_command
+
+    return OK if run_command(options, run) else CHECK
+
+
 def _isa(options: Any) -> int:
     from isa.generate import describe
     from isa.instr import IsaError
@@ -359,6 +365,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "check": _check,
     "trace": _trace,
     **dict.fromkeys(("conform", "validate"), _recorded),
+    "figure": _figure,
     **{"isa": _isa, "config": _config, "doctor": _doctor, "test": _test},
 }
 

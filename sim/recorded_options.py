@@ -1,4 +1,4 @@
-"""Options of the commands that need what a GPU gave: recorded outputs (conform) and times (validate); shared options."""
+"""Options of the commands that compare with recordings (conform), measured times (validate) or published figures."""
 
 import argparse
 from collections.abc import Callable
@@ -53,3 +53,12 @@ def validate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=number(1), default=2, metavar="N", help="worker processes, default 2")
     parser.add_argument("--timeout", type=number(1), default=1200, metavar="S", help="seconds per case, default 1200")
     parser.add_argument("--json", action="store_true", help="print results as JSON")
+
+
+def figure_options(parser: argparse.ArgumentParser) -> None:
+    """Of ``simasm figure``."""
+    parser.add_argument("name", metavar="NAME", nargs="?", help="a figure; see --list")
+    parser.add_argument("--list", action="store_true", help="names and titles of all figures")
+    parser.add_argument("--quick", action="store_true", help="smaller shapes and fewer runs, about two minutes")
+    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="worker processes, default all cores")
+    parser.add_argument("--json", action="store_true", help="print the points as JSON")

@@ -5,7 +5,7 @@
 // rows are there, compute those. In the second they compute the remote block first, push it to the token's home, and
 // compute the local block while it travels. Barriers stand between the kernels; nothing else waits.
 // Of the pair's columns the original gives all to one thread block of 256 threads and 512 columns at a time; here a thread
-// block has the 64 columns that it has everywhere, and pulls its share of the rows.
+// block has the 64 columns that it has everywhere, and the first `pullers` of a pair's blocks pull the rows for all.
 //
 //     router, count, exchange_counts, plan -> HOST -> pair, permute, barrier -> gemm1_pull -> activate -> gemm2_push
 //     -> barrier -> combine
@@ -111,7 +111,7 @@ DONE:
     SIGNAL_STATE
     .reg .pred %none, %absent, %far, %out;
     .reg .b32 %first, %second, %tile, %source, %region, %in_region, %got, %begin, %at_row, %i, %end, %bytes, %units, %me;
-    .reg .b32 %ngpus, %local, %per_region, %column, %w<4>;
+    .reg .b32 %ngpus, %local, %per_region, %column, %pullers, %w<4>;
     .reg .b64 %pairs, %plan, %sends, %xin, %pulled, %at, %from, %to, %rows_of;
     ld.param.u64 %pairs, [pairs];
     ld.param.u64 %plan, [plan];
@@ -153,6 +153,8 @@ DONE:
 
 // This block's share of the rows of tile %tile into xin, if they are on another GPU; then say so to the tile's other blocks.
 .macro PULL_SHARE
+    setp.ge.u32 %out, %column, %pullers;
+    @%out bra HERE_\@;
     ABOUT_TILE
     @!%far bra HERE_\@;
     mad.wide.u32 %at, %source, 8, %sends;
@@ -162,8 +164,7 @@ DONE:
     mad.wide.u32 %to, %at_row, %bytes, %xin;
     mul.lo.u32 %end, %got, %units;                   // 16-byte units of the tile, dealt to the blocks
     mad.lo.u32 %i, %column, 128, %t;
-    mov.u32 %at_row, %nctaid.x;
-    shl.b32 %at_row, %at_row, 7;
+    shl.b32 %at_row, %pullers, 7;
 UNIT_\@:
     setp.ge.u32 %out, %i, %end;
     @%out bra PULLED_\@;
@@ -194,8 +195,7 @@ HERE_\@:
     bra READY_\@;
 REMOTE_\@:
     mad.wide.u32 %at, %tile, 4, %pulled;
-    mov.u32 %end, %nctaid.x;
-    AWAIT %at, %end
+    AWAIT %at, %pullers
 READY_\@:
     mov.u32 %y, %tile;
     shl.b32 %x, %column, 6;
@@ -220,9 +220,11 @@ READY_\@:
 .visible .entry gemm1_pull(
     .param .u64 pairs, .param .u64 plan, .param .u64 sends, .param .u64 xin, .param .u64 pulled,
     .param .u64 w1, .param .u64 mid,
-    .param .u32 hidden, .param .u32 ffn, .param .u32 tiles, .param .u32 me, .param .u32 ngpus, .param .u32 local)
+    .param .u32 hidden, .param .u32 ffn, .param .u32 tiles, .param .u32 me, .param .u32 ngpus, .param .u32 local,
+    .param .u32 pullers)
 {
     PAIR_STATE
+    ld.param.u32 %pullers, [pullers];
     ld.param.u64 %sends, [sends];
     ld.param.u64 %xin, [xin];
     ld.param.u64 %pulled, [pulled];
@@ -286,6 +288,7 @@ ONE:
 .host main {
     .include "layer.inc"
     param framework = 20;      // empty kernels, for those of PyTorch in gate and bookkeeping (assumed: a third of Megatron's)
+    param pullers = 4;         // blocks that pull a tile's rows; they must fit on the GPU together
     let groups = ngpus;        // a region per expert and source
     .include "schedule_host.inc"
     buffer sends : u64[ngpus] = addresses(send);
@@ -317,7 +320,8 @@ ONE:
         let n = read(made@g, 0);
         if n > 0 {
             launch gemm1_pull on g grid(ffn / 64, n) block(128)
-                (paired, plan, sends, xin, pulled, w1, mid, hidden, ffn, per_expert, g, ngpus, local);
+                (paired, plan, sends, xin, pulled, w1, mid, hidden, ffn, per_expert, g, ngpus, local,
+                 min(pullers, ffn / 64));
             launch activate on g grid(ffn / 64, read(totals@g, 0)) block(128) (mid, tiles, ffn);
             launch gemm2_push on g grid(hidden / 64, n) block(128)
                 (paired, plan, backs, mid, w2, hidden, ffn, per_expert, g, ngpus, local);

@@ -543,7 +543,7 @@ NEXT:
     buffer counted : u32[1] = zeros;
     buffer count_flags : u64[ngpus] = addresses(counted);
     buffer done : u32[split] = zeros;
-    buffer partial : bf16[ngpus, here, hidden] = zeros;
+    buffer partial : bf16[ngpus, here, hidden] = zeros opaque(!values);
     buffer partials : u64[ngpus] = addresses(partial);
 
     launch router on all grid(ceil_div(here, 16)) block(512) shared router_shared

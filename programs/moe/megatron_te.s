@@ -26,7 +26,7 @@
     param channels = 2;        // blocks per peer of the all-to-all
     .include "schedule_host.inc"
     buffer flat_in : bf16[tokens * topk, hidden] = zeros;
-    buffer flat_out : bf16[tokens * topk, hidden] = zeros;
+    buffer flat_out : bf16[tokens * topk, hidden] = zeros opaque(!values);
     buffer flats_in : u64[ngpus] = addresses(flat_in);
     buffer backs : u64[ngpus] = addresses(back);
     let early = framework * 2 / 3;                   // most of them prepare the dispatch

@@ -100,10 +100,10 @@
     let room = round_up(ngpus * most / degree, tile);          // rows of an expert in a chunk
     let count = local * room / tile;                           // row tiles of a chunk
     buffer encoded : bf16[experts * most, hidden] = zeros;
-    buffer decoded : bf16[experts * most, hidden] = zeros;
+    buffer decoded : bf16[experts * most, hidden] = zeros opaque(!values);
     buffer rows_in : bf16[degree * local * room, hidden] = zeros;
-    buffer rows_mid : bf16[degree * local * room, ffn] = zeros;
-    buffer rows_out : bf16[degree * local * room, hidden] = zeros;
+    buffer rows_mid : bf16[degree * local * room, ffn] = zeros opaque(!values);
+    buffer rows_out : bf16[degree * local * room, hidden] = zeros opaque(!values);
     buffer first_of : u32[experts] = zeros;
     buffer segments : u32[degree, 5, experts] = zeros;
     buffer all_tiles : u32[count] = iota;

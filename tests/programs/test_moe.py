@@ -14,7 +14,19 @@ import simasm
 PROGRAMS = Path(__file__).resolve().parents[2] / "programs" / "moe"
 MANAGED = {"moehub", "mh_pkt"}
 """Programs for hubs with an RPM."""
-SYSTEMS = ["ideal", "megatron_te", "fastermoe", "tutel", "comet", "ccfuser", "mh_base", "mh_pkt", "mh_dep", "moehub"]
+SYSTEMS = [
+    "ideal",
+    "megatron_te",
+    "fastermoe",
+    "tutel",
+    "comet",
+    "ccfuser",
+    "flashmoe",
+    "mh_base",
+    "mh_pkt",
+    "mh_dep",
+    "moehub",
+]
 SHAPES: list[tuple[int, dict[str, Any]]] = [
     (2, {"tokens": 64, "capacity": 128}),
     (4, {"tokens": 128, "hidden": 256, "ffn": 64, "experts": 8, "topk": 2, "load": "normal", "std": 0.1}),
@@ -108,6 +120,17 @@ def test_link_bytes_of_tutel_are_those_of_its_capacity() -> None:
     most = -(-int(buffer(result, 0, "totals", np.uint32)[2]) // align) * align
     rows = gpus * WIDE["experts"] * (gpus - 1) // gpus * most
     assert link_bytes(result) == pytest.approx(rows_both_ways(rows, 0, WIDE), rel=0.01)
+
+
+def test_link_bytes_of_flashmoe_are_rows_and_a_flag_per_tile() -> None:
+    result = run("flashmoe", GPUS, **WIDE)
+    per_expert, per_gpu, _ = remote(result, GPUS, WIDE)
+    local, flags = WIDE["experts"] // GPUS, 0
+    for gpu in range(GPUS):
+        counts = buffer(result, gpu, "counts", np.uint32)
+        away = [int(n) for e, n in enumerate(counts) if e // local != gpu]
+        flags += len(away) + sum(-(-n // 64) * WIDE["hidden"] // 64 for n in away)
+    assert link_bytes(result) == pytest.approx(rows_both_ways(per_expert, per_gpu, WIDE) + flags * 4 * FLIT, rel=0.01)
 
 
 @pytest.mark.parametrize("system", FORMS)

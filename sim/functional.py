@@ -1,6 +1,7 @@
 """Functional mode: results without time. Warps run until they wait for one another; SMs are only a place for CTAs.
 
-The instructions are those of the timing mode (sm/execute.py); ``A[FUNCTIONAL]``, when not 0, is the number of SMs in use. It
+Basic blocks that are visited often are compiled (translate/); all else, and whatever a compiled block leaves in front of,
+is executed by the core as in the timing mode (sm/execute.py). ``A[FUNCTIONAL]``, when not 0, is the number of SMs in use. It
 starts at one, which keeps the state in cache, and grows while CTAs wait for CTAs that have not started.
 """
 
@@ -10,19 +11,22 @@ from .dispatch import DONE, QUEUED, RUNNING, dispatch
 from .jit import entry, inline, outline
 from .layout import gpu_base
 from .mem.step import QUANTUM
-from .params import SMS
-from .raw import BIG, call_lane
+from .opaque_layout import OPAQUE
+from .params import BLOCKS, SMS
+from .raw import BIG, address_of, call, call_lane, load_i64, store_64
 from .sm.execute import other
 from .sm.operands import guard_mask, operand
-from .sm.paths import step_diverged
+from .sm.paths import path_key, step_diverged
 from .state import (
     ACTIVE,
     BLOCK,
     CODE,
+    DEPTH,
     FAULT,
     FUNCTIONAL,
     GPUS,
     INSTRUCTIONS,
+    JOIN,
     LAUNCH_BEGIN,
     LAUNCH_COUNT,
     LAUNCH_DONE,
@@ -31,6 +35,7 @@ from .state import (
     NOW,
     PATH_COUNT,
     PC,
+    PINNED,
     R_FN,
     R_HEAD,
     R_IMM,
@@ -43,9 +48,10 @@ from .state import (
     Stop,
     sm_base,
 )
+from .translate.frame import GPU_SHIFT, PATHS_BIT, TURN_OVER
 
 TURN = 4096
-"""Instructions after which another warp has its turn, if this one does not wait before."""
+"""Instructions after which, at its next branch, another warp has its turn, if this one does not wait before."""
 PATIENCE = 16
 """Passes without a finished CTA after which one more SM is used."""
 
@@ -65,13 +71,61 @@ def _lane_operation(A, s, w, row, regs, mask):
     )
 
 
+@inline
+def _run_blocks(A, P, g, gpu, s, w, function, pc, budget, now):
+    """Run compiled blocks from ``pc`` on (translate/emit.py says what comes back)."""
+    who = w | gpu << GPU_SHIFT
+    stop = 0xFFFFFFFF
+    if A[s + PATH_COUNT + w] > 0:
+        who |= 1 << PATHS_BIT
+        stop = min(stop, max(0, A[s + JOIN + w] - path_key(A[s + DEPTH + w], 0)))
+    where = pc << 32 | stop
+    return call(
+        function, address_of(A, s), address_of(A, g), address_of(P, 0), who, A[s + ACTIVE + w], where, budget, now
+    )
+
+
+@inline
+def _count_visit(P, pc, visits):
+    """A warp came to a block that is not compiled."""
+    if visits < -1:
+        store_64(P[BLOCKS] + 8 * pc, visits + 1)
+    else:
+        store_64(P[BLOCKS] - 8, 1)
+
+
+@inline
+def _ends_turn(kind):
+    """Whether a warp's turn may end with the instruction: compiled blocks only look at branches, and so it does."""
+    return kind == Kind.BRA or kind == Kind.BRX or kind == Kind.CALL or kind == Kind.RET
+
+
 @outline
 def run_warp(A, P, g, gpu, s, w, now):
     """Run a warp until it waits, ends or has had its turn. Returns the number of instructions."""
     regs = A[s + REGS + w]
     code = A[CODE]
     pc = A[s + PC + w]
-    for count in range(1, TURN + 1):
+    count = 0
+    kind = 0
+    while count < TURN or not _ends_turn(kind):
+        kind = 0
+        block = load_i64(P[BLOCKS] + 8 * pc)
+        if block < 0:
+            _count_visit(P, pc, block)
+        elif block > 0 and A[s + PINNED + w] == 0 and A[OPAQUE] == 0:
+            result = _run_blocks(A, P, g, gpu, s, w, block, pc, TURN - count, now)
+            executed = result >> 32 & (1 << TURN_OVER - 32) - 1
+            if executed > 0:
+                count += executed
+                pc = result & 0xFFFFFFFF
+                kind = Kind.BRA if result >> TURN_OVER else 0
+                if A[s + PATH_COUNT + w] > 0:
+                    A[s + PC + w] = pc
+                    step_diverged(A, s, w)
+                    pc = A[s + PC + w]
+                continue
+        count += 1
         row = code + pc * ROW_WORDS
         kind = A[row + R_HEAD] & 255
         mask = guard_mask(A, s, w, row, regs)
@@ -93,7 +147,7 @@ def run_warp(A, P, g, gpu, s, w, now):
             step_diverged(A, s, w)
             pc = A[s + PC + w]
     A[s + PC + w] = pc
-    return TURN
+    return count
 
 
 @outline
@@ -155,5 +209,7 @@ def run(A, P, passes):
             A[FUNCTIONAL] += 1
         elif total == 0 and idle > PATIENCE:
             stop = Stop.DEADLOCK
+            break
+        if load_i64(P[BLOCKS] - 8) != 0:
             break
     A[STOP] = stop

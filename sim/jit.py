@@ -29,6 +29,7 @@ _NAMES = [
 _COMPILED = (
     *("sim/sm/*.py", "sim/mem/*.py", "sim/hub/*.py", "sim/net/*.py"),
     *(f"sim/{name}.py" for name in _NAMES),
+    "sim/translate/frame.py",
     *("isa/instr.py", "isa/types.py", "traces/records.py"),
 )
 """Compiled code, and the constants it takes from elsewhere."""

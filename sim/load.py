@@ -272,6 +272,14 @@ class Code:
     pool: bytes
 
 
+def row_at(image: Image, program: Program, pc: int) -> Row:
+    """The instruction at ``pc`` of a program that has been packed, once more."""
+    op = _resolved(image.name(pc))
+    row = Row(op, _kernel_at(image)(pc), list(image.operands(pc)), program, kind=int(op.kind))
+    PACKERS[op.kind](row)
+    return row
+
+
 def pack(image: Image, timing: Callable[[str], tuple[int, int]], compile_ops: Any) -> Code:
     """Pack an image. ``timing(latency class)`` gives latency and interval in cycles; ``compile_ops(names)`` gives the
     address of each lane operation. UnmodelledError names an instruction the machine cannot execute."""

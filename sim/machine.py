@@ -29,13 +29,14 @@ from .layout import HUB_BLOCK, L2_BLOCK, gpu_base
 from .load import Program, pack
 from .memory import Allocation, Bytes, GpuMemory
 from .opaque import Opaque
-from .params import FN_SERVICE, LIBRARY, PARAMS, SMS
+from .params import BLOCKS, FN_SERVICE, LIBRARY, PARAMS, SMS
 from .places import forget
 from .raw import BIG, Arena
 from .reports import deadlock, fault, polling
 from .runtime import Runtime, needed
 from .statistics import collect
 from .tracing import Tracer, trace_meta
+from .translate import Translator
 
 _SLICE_SECONDS = 0.1
 _POLL_CYCLES = 200_000
@@ -91,6 +92,9 @@ class Machine:
         self.sms = int(self.P[SMS])
         self._new_state(functional)
         self.journal = Journal(None)
+        self._translator = Translator(image, self.code) if functional else None
+        if self._translator:
+            self.P[BLOCKS] = self._translator.address
         self.launches = Launches(self)
         self.opaque: Opaque | None = None
         self._load_module()
@@ -328,8 +332,9 @@ class Machine:
 
     def _run_slice(self, windows: int, limit: int) -> None:
         """A slice of about a tenth of a second, on all host threads (functional mode: on one)."""
-        if self.functional:
+        if self._translator:
             functional_run(self.A, self.P, windows)
+            self._translator.update()
             return
         others = [
             threading.Thread(target=core_run, args=(self.A, self.P, i, self.threads, windows, limit))

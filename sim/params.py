@@ -148,6 +148,11 @@ FN_SPLAT32, FN_SPLAT64, FN_FILL_TID, FN_FILL_LANE, FN_GATHER_LINE, FN_LINE_MASKS
     )
 )
 FN_SERVICE = _derived("runtime.service", "address of the device runtime, filled by the machine", lambda get: 0)
+FN_FETCH_GLOBAL, FN_SCATTER_GLOBAL, FN_FETCH_SHARED, FN_SCATTER_SHARED, FN_CHECK_GLOBAL, FN_CHECK_SHARED = (
+    _library(name)
+    for name in ("fetch_global", "scatter_global", "fetch_shared", "scatter_shared", "check_global", "check_shared")
+)
+BLOCKS = _derived("translate.blocks", "address of the table of compiled blocks, filled by the machine", lambda get: 0)
 FN_MMA, FN_LDMATRIX, FN_STMATRIX, FN_MOVMATRIX, FN_WGMMA = (
     _library(name) for name in ("mma", "ldmatrix", "stmatrix", "movmatrix", "wgmma")
 )

@@ -41,6 +41,17 @@ def _fits(have: str, want: str) -> bool:
     return have == want or width_of(have) == 32 > width_of(want) > 1
 
 
+def lane_results(op: Op, sources: list[Value]) -> tuple[Value, ...]:
+    """What the lane function of an Op gives, one value for each destination."""
+    assert op.instr.lane is not None
+    results = op.instr.lane(op, *sources)
+    results = results if isinstance(results, tuple) else (results,)
+    written = op.lane_types()[0]
+    if not all(_fits(result.t, t) for result, t in zip(results, written, strict=True)):
+        raise TypeError(f"{op.name}: the lane function gives {[r.t for r in results]}, the operands are {written}")
+    return results
+
+
 def _emit_op(module: ir.Module, symbol: str, op: Op, cpu: Cpu) -> None:
     """Add ``void symbol(i64 p0..p5, i32 mask)``. All operands are read before a result is written: they may be one."""
     function = ir.Function(module, ir.FunctionType(VOID, [I64] * POINTERS + [I32]), symbol)
@@ -50,12 +61,7 @@ def _emit_op(module: ir.Module, symbol: str, op: Op, cpu: Cpu) -> None:
     if len(written) + len(read) > POINTERS:
         raise ValueError(f"{op.name}: more than {POINTERS} operands")
     sources = [_read(b, p, t) for p, t in zip(pointers[len(written) :], read, strict=False)]
-    assert op.instr.lane is not None
-    results = op.instr.lane(op, *sources)
-    results = results if isinstance(results, tuple) else (results,)
-    if not all(_fits(result.t, t) for result, t in zip(results, written, strict=True)):
-        raise TypeError(f"{op.name}: the lane function gives {[r.t for r in results]}, the operands are {written}")
-    for result, p in zip(results, pointers, strict=False):
+    for result, p in zip(lane_results(op, sources), pointers, strict=False):
         _write(b, result, p, mask)
     b.ret_void()
 

@@ -1,8 +1,8 @@
 """The library of compiled functions that the simulator's core calls through pointers.
 
-Each is ``i64 f(i64 a0, …, i64 a7)``; the documentation of a function (in memory, lines, atomics, warp, tensor and wgmma)
-begins with the arguments it uses, the others are ignored. ``mask`` is a mask of lanes, bit l for lane l. Addresses are
-of the host unless said otherwise. A function that has nothing to tell returns 0.
+Each is ``i64 f(i64 a0, …, i64 a7)``; the documentation of a function (in memory, lines, atomics, warp, tensor, wgmma
+and access) begins with the arguments it uses, the others are ignored. ``mask`` is a mask of lanes, bit l for lane l.
+Addresses are of the host unless said otherwise. A function that has nothing to tell returns 0.
 """
 
 import inspect
@@ -12,7 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from . import atomics, lines, memory, tensor, warp, wgmma
+from . import access, atomics, lines, memory, tensor, warp, wgmma
 from .build import I32, I64, Builder, word
 from .objects import Cpu, host, load
 
@@ -23,6 +23,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **warp.FUNCTIONS,
     **tensor.FUNCTIONS,
     **wgmma.FUNCTIONS,
+    **access.FUNCTIONS,
 }
 ARGUMENTS = 8
 

@@ -69,6 +69,11 @@ def _permute_avx2(b: Builder, x: Any, picks: Any) -> Any:
     )
 
 
+def permute(b: Builder, x: Any, picks: Any) -> Any:
+    """Lane ``picks[l]`` (0 to 31) of ``x``, both vectors of i32."""
+    return _permute_avx512(b, x, picks) if b.avx512 else _permute_avx2(b, x, picks)
+
+
 def _source_lanes(b: Builder, mode: int, offset: Any, clamp: Any, segment: Any) -> tuple[Any, Any]:
     """Lane each lane reads, and whether it is in range (PTX ISA 9.0, 9.7.9.6, the pseudo-code of shfl.sync)."""
     own, low5 = iota(I32), constant(I32, 31)
@@ -92,7 +97,6 @@ def shfl(b: Builder, dptr: Any, pptr: Any, aptr: Any, bptr: Any, cptr: Any, mode
     """(dptr, pptr or 0, aptr, bptr, cptr, mode, mask): ``shfl.sync``; mode 0 up, 1 down, 2 bfly, 3 idx; all operands
     are registers. The predicate tells whether the source was in range. Out of range, or from a lane that is not in
     ``mask`` (PTX: undefined), a lane gets its own value."""
-    permute = _permute_avx512 if b.avx512 else _permute_avx2
     offset, clamp = load_slot(b, bptr), load_slot(b, cptr)
     segment = b.and_(b.lshr(clamp, constant(I32, 8)), constant(I32, 31))
     value = load_slot(b, aptr)

@@ -21,6 +21,10 @@ Report = Callable[..., None]
 def shape_of(var: Var, report: Report) -> tuple[int, int, int] | None:
     """(bytes, alignment, elements) of a declaration; None after an error. Elements is 0 for `[]`."""
     kind = TYPES.get(var.type)
+    if var.type in ("texref", "samplerref", "surfref"):
+        what = "surfaces" if var.type == "surfref" else "texture units"
+        report("unmodelled", f".{var.type} variables are known but not modelled: {what}", var.span)
+        return None
     if kind is None or kind.cls == "pred":
         report("bad-type", f"variables cannot have type .{var.type}", var.span)
         return None

@@ -175,8 +175,8 @@ class ModuleChecker:
     def variable(self, var: Var, scope: Scope, body: Body | None, parameter: bool = False) -> Variable | None:
         """Declare a variable or parameter."""
         if var.space not in SPACES and not (parameter and var.space == "reg"):
-            known = " are known but not modelled: texture units" if var.space == "tex" else " do not exist"
-            self.problems.error("bad-space", f"variables in .{var.space}{known}", var.span)
+            what = " are known but not modelled: texture units" if var.space == "tex" else " do not exist"
+            self.problems.error("bad-space", f"variables in .{var.space}{what}", var.span)
             return None
         if var.space == "reg" and body is not None:
             return self._register_parameter(var, scope, body)

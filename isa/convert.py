@@ -170,11 +170,11 @@ def to_tf32(op: Op, a: V) -> V:
     if half is None:
         half = bits.const(0xFFF) + ((bits >> bits.const(13)) & bits.const(1))
     rounded = (bits + half) & keep
-    if "satfinite" in op.mods:
-        over = (rounded & bits.const(0x7FFFFFFF)) >= bits.const(0x7F800000)
-        return over.where(rounded - bits.const(0x2000), rounded)  # on silicon also for NaN
     infinity = bits.const(0x7F800000)
     d = ((bits & infinity) == infinity).where(bits & keep, rounded)
+    if "satfinite" in op.mods:
+        over = (d & bits.const(0x7FFFFFFF)) >= infinity
+        return over.where(d - bits.const(0x2000), d)  # on silicon also for NaN
     if op.mods["rnd"] != "rna":
         d = (a == a).where(d, d.const(0x7FFFE000))
     negative_number = (d >= d.const(0x80000000)) & (a == a)

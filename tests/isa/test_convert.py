@@ -136,6 +136,13 @@ def test_tf32_has_ten_bits_of_mantissa():
     assert apply("cvt.rz.relu.tf32.f32", [one | 0x80000000, one]) == [0, one]
 
 
+def test_tf32_satfinite_of_what_is_not_finite():
+    """Recorded on an H100: infinity becomes the largest number, and NaNs lose one in their last place too."""
+    cases = {0x7F7FFFFF: 0x7F7FE000, 0x7F800000: 0x7F7FE000, 0xFF800000: 0xFF7FE000, 0x7FC00000: 0x7FBFE000,
+             0x7F803800: 0x7F800000, 0x7FFFFFFF: 0x7FFFC000, 0xFFFFFFDE: 0xFFFFC000}  # fmt: skip
+    assert apply("cvt.rna.satfinite.tf32.f32", list(cases)) == list(cases.values())
+
+
 @pytest.mark.parametrize(("t", "dtype"), [("e4m3", ml_dtypes.float8_e4m3fn), ("e5m2", ml_dtypes.float8_e5m2)])
 def test_eight_bit_floats(t: str, dtype: type):
     codes = list(range(256))

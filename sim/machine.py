@@ -39,6 +39,8 @@ from .tracing import Tracer, trace_meta
 from .translate import Translator
 
 _SLICE_SECONDS = 0.1
+_LARGE_WARP = 1 << 14
+"""Bytes of registers of a warp from which on an SM holds so few of them."""
 _POLL_CYCLES = 200_000
 """Cycles without any effect, all warps polling, after which the run counts as stuck."""
 
@@ -171,7 +173,10 @@ class Machine:
     def _new_memory(self) -> None:
         """Host memory behind registers, shared and local memory, and the GPUs' memories."""
         count = self.gpus * self.sms
-        self._registers = Bytes(count * st.WARPS * self.program.register_bytes, dense=True)
+        few = (
+            self.program.register_bytes > _LARGE_WARP
+        )  # such kernels fill few of the slots: large pages would be wasted
+        self._registers = Bytes(count * st.WARPS * self.program.register_bytes, dense=not few)
         self._shared = Bytes(count * st.CTAS * st.SHARED_STRIDE)
         self._local = Bytes(count * st.WARPS * 32 * st.LOCAL_LANE_BYTES)
         self._returns = Bytes(count * st.WARPS * 32 * st.CALL_DEPTH * 4)

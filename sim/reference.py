@@ -92,6 +92,35 @@ def moe_layer(
     return out
 
 
+def gated_moe_layer(x: Arrays, gate: Arrays, w13: Arrays, w2: Arrays, route: Arrays) -> list[Any]:
+    """Mixtral's layer; experts are numbered GPU by GPU.
+
+    x [tokens, hidden]: tokens of each GPU. gate [experts, hidden], the same everywhere. Weights of each GPU's experts, one
+    below the other: w13 [experts/GPU · 2 ffn, hidden], an expert's gate above its up projection; w2 [experts/GPU · hidden,
+    ffn]. route [tokens, topk]: the experts of every token, as given.
+
+    p = softmax of the chosen experts' logits x gateᵀ; y = Σ p[e] · w2[e] (silu(gate[e] x) · up[e] x). Activations and the
+    experts' results are rounded to bf16, everything else is float64. y is bf16.
+    """
+    hidden, ffn = x[0].shape[1], w2[0].shape[1]
+    first = [w for gpu in w13 for w in gpu.reshape(-1, 2, ffn, hidden)]
+    second = [w for gpu in w2 for w in gpu.reshape(-1, hidden, ffn)]
+    out = []
+    for gpu, tokens in enumerate(x):
+        inputs, chosen = _f64(tokens), np.asarray(route[gpu]).astype(np.int64)
+        logits = np.take_along_axis(inputs @ _f64(gate[gpu]).T, chosen, axis=1)
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        weights /= weights.sum(axis=1, keepdims=True)
+        result = np.zeros_like(inputs)
+        for expert in range(len(first)):
+            rows, which = np.nonzero(chosen == expert)
+            products = inputs[rows] @ _f64(first[expert][0]).T
+            acts = _bf16(products / (1 + np.exp(-products)) * (inputs[rows] @ _f64(first[expert][1]).T))
+            result[rows] += weights[rows, which][:, None] * _bf16(acts @ _f64(second[expert]).T)
+        out.append(result.astype(BF16))
+    return out
+
+
 def _choose(logits: Any, topk: int, route: Any) -> Any:
     """The topk experts of each token; those of `route` where they are as good."""
     best = np.argsort(-logits, axis=1, kind="stable")[:, :topk]
@@ -129,7 +158,7 @@ def _bf16(array: Any) -> Any:
 
 
 REFERENCES: dict[str, Callable[..., list[Any]]] = {
-    f.__name__: f for f in (add, saxpy, copy, allreduce_sum, allgather, matmul, moe_layer)
+    f.__name__: f for f in (add, saxpy, copy, allreduce_sum, allgather, matmul, moe_layer, gated_moe_layer)
 }
 
 

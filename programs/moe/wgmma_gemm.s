@@ -14,26 +14,6 @@
 .address_size 64
 .include "wgmma.inc"
 
-.set BAND, 8                           // pairs of tiles one above the other before the next column
-
-// %pair -> the CTA's first row of C, %m, and the pair's first column, %n.
-.macro PLACE_TILE
-    div.u32 %s0, %pair, %band;
-    mul.lo.u32 %s1, %s0, %band;
-    sub.u32 %s1, %pair, %s1;
-    mul.lo.u32 %m, %s0, BAND;
-    sub.u32 %s0, %pairs, %m;
-    min.u32 %s0, %s0, BAND;
-    div.u32 %n, %s1, %s0;
-    mul.lo.u32 %s0, %n, %s0;
-    sub.u32 %s1, %s1, %s0;
-    add.u32 %m, %m, %s1;
-    shl.b32 %m, %m, 1;
-    add.u32 %m, %m, %rank;
-    shl.b32 %m, %m, 7;
-    shl.b32 %n, %n, 8;
-.endm
-
 .visible .entry gemm(
     .param .align 64 .b8 map_a[128],
     .param .align 64 .b8 map_b[128],
@@ -44,7 +24,6 @@
 ) .reqntid 384, 1, 1 .minnctapersm 1 .explicitcluster .reqnctapercluster 2, 1, 1
 {
     TILE_STATE
-    .reg .b32 %pair, %tiles, %clusters, %pairs, %band, %m, %n;
     .reg .b64 %ta, %tb, %tc;
 
     mov.b64 %ta, map_a;
@@ -55,37 +34,27 @@
     cvta.param.u64 %tc, %tc;
     ld.param.u32 %pairs, [m];
     shr.u32 %pairs, %pairs, 8;
-    ld.param.u32 %band, [n];
-    shr.u32 %band, %band, 8;
-    mul.lo.u32 %tiles, %pairs, %band;
-    mul.lo.u32 %band, %band, BAND;
+    ld.param.u32 %n, [n];
+    shr.u32 %n, %n, 8;
     ld.param.u32 %rounds, [k];
     shr.u32 %rounds, %rounds, 8;
-    mov.u32 %pair, %clusterid.x;
-    mov.u32 %clusters, %nclusterid.x;
-    TILE_START
+    TILE_START %pairs, %n
 
 produce:
-    setp.ge.u32 %is_done, %pair, %tiles;
-    @%is_done bra finish;
-    PLACE_TILE
+    NEXT_TILE 256
     shl.b32 %s0, %rank, 7;
     add.u32 %n, %n, %s0;
     LOAD_TILE %ta, %m, %tb, %n
-    add.u32 %pair, %pair, %clusters;
     bra produce;
 
 consume:
-    setp.ge.u32 %is_done, %pair, %tiles;
-    @%is_done bra finish;
+    NEXT_TILE 256
     MULTIPLY_TILE
-    PLACE_TILE
     shl.b32 %s0, %group, 6;
     add.u32 %m, %m, %s0;
     STORE_SUMS %tc, %m, %n, lo
     add.u32 %n, %n, 128;
     STORE_SUMS %tc, %m, %n, hi
-    add.u32 %pair, %pair, %clusters;
     bra consume;
 
     TILE_END

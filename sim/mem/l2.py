@@ -21,7 +21,7 @@ from ..params import (
     L2_WRITE_TICKS,
     TICKS,
 )
-from ..raw import popcount
+from ..raw import popcount, prefetch_word
 from ..sm.cache_hints import AGE, Priority
 
 MAX_LINES = 1 << 20
@@ -77,6 +77,19 @@ def _find(A, P, g, line):
         if A[g + USED + i] < A[g + USED + victim]:
             victim = i
     return -1 - victim
+
+
+@inline
+def l2_prefetch(A, P, g, line):
+    """Bring near what `_find` will read for ``line``: two cache lines of tags and of times, one of fills."""
+    ways = P[L2_WAYS]
+    base = g + _hash(line) % (P[L2_LINES] // ways) * ways
+    prefetch_word(A, base + TAG)
+    prefetch_word(A, base + TAG + 8)
+    prefetch_word(A, base + USED)
+    prefetch_word(A, base + USED + 8)
+    prefetch_word(A, base + FILLED)
+    prefetch_word(A, base + FILLED + 8)
 
 
 @inline

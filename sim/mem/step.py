@@ -75,8 +75,10 @@ from ..state import (
     Block,
     Request,
 )
-from .l2 import l2_atomic, l2_demote, l2_discard, l2_hint, l2_read, l2_write
+from .l2 import l2_atomic, l2_demote, l2_discard, l2_hint, l2_prefetch, l2_read, l2_write
 
+_AHEAD = 8
+"""Requests by which L2's tags are brought near before they are needed."""
 QUANTUM = 128
 """Cycles an SM runs between two memory steps."""
 
@@ -333,6 +335,8 @@ def memory_step(A, P, g, gpu, q):
     total = _sort(A, P, g, gpu, q)
     for i in range(total):
         at = A[g + SORTED + i]
+        if i + _AHEAD < total:
+            l2_prefetch(A, P, g, A[A[g + SORTED + i + _AHEAD] + 1] >> 4)
         if hub.arrival_time(A, g) <= A[at]:
             arrivals(A, P, g, gpu, A[at] + 1, q)
         _serve(A, P, g, gpu, _sender(A, at), at)

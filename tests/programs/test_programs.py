@@ -81,6 +81,16 @@ def test_wgmma_gemm() -> None:
     assert data.stats["stats_hash"] == opaque.stats["stats_hash"]
 
 
+@pytest.mark.parametrize("gpus", [1, 2, 8])
+def test_mixtral(gpus: int) -> None:
+    """Experts with more than one pair of tiles, several experts on a GPU; without data the time is the same."""
+    shape = {"tokens": 768, "hidden": 256, "ffn": 256, "load": "power"}
+    data, opaque = (run("moe/mixtral.s", gpus, defines={**shape, "data": n}) for n in (1, 0))
+    assert data.ok, data.checks
+    assert opaque.checks[0]["skipped"]
+    assert data.stats["stats_hash"] == opaque.stats["stats_hash"]
+
+
 def test_a_wrong_kernel_fails_its_check(tmp_path: Path) -> None:
     text = (PROGRAMS / "hello/vecadd.s").read_text()
     wrong = tmp_path / "wrong.s"

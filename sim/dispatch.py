@@ -120,8 +120,9 @@ def _start_next(A, P, g, gpu, launch, linear, q):
         A[g + DISPATCH_TICKS] = ticks + P[CTA_INTERVAL_TICKS]
         start_cta(A, P, g, s, launch, linear, ticks // TICKS)
         A[g + DISPATCH_SM] = (index + 1) % sms
-        for w in range(WARPS):
-            A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
+        if A[FUNCTIONAL] == 0:
+            for w in range(WARPS):
+                A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
         return True
     return False
 
@@ -280,8 +281,9 @@ def dispatch(A, P, g, gpu, q, until):
                     due = min(due, A[g + LAUNCH_BEGIN + launch])
                 continue
             A[g + LAUNCH_STATE + launch] = RUNNING
-            for index in range(P[SMS]):
-                l1_invalidate(A, sm_base(A, P, gpu, index))
+            if A[FUNCTIONAL] == 0:
+                for index in range(P[SMS]):
+                    l1_invalidate(A, sm_base(A, P, gpu, index))
             state = RUNNING
         if state == RUNNING:
             _dispatch(A, P, g, gpu, launch, max(q, A[g + LAUNCH_BEGIN + launch]), until)

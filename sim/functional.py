@@ -13,20 +13,29 @@ from .layout import gpu_base
 from .mem.step import QUANTUM
 from .opaque_layout import OPAQUE
 from .params import BLOCKS, SMS
-from .raw import BIG, address_of, call, call_lane, load_i64, store_64
+from .raw import BIG, address_of, call, call_lane, load_i64, load_u32, store_64
+from .sm.barrier import SYNC, waits_on
+from .sm.cta import end_warp
 from .sm.execute import other
 from .sm.operands import guard_mask, operand
-from .sm.paths import path_key, step_diverged
+from .sm.paths import path_key, step_diverged, unpark
 from .state import (
     ACTIVE,
+    BAR_ARRIVED,
+    BAR_EXPECT,
+    BARRIERS,
     BLOCK,
     CODE,
+    CTA_CLUSTER,
+    CTA_LIVE,
+    CTA_SLOT,
     DEPTH,
     FAULT,
     FUNCTIONAL,
     GPUS,
     INSTRUCTIONS,
     JOIN,
+    LAST_EFFECT,
     LAUNCH_BEGIN,
     LAUNCH_COUNT,
     LAUNCH_DONE,
@@ -36,9 +45,11 @@ from .state import (
     PATH_COUNT,
     PC,
     PINNED,
+    POLL_COUNT,
     R_FN,
     R_HEAD,
     R_IMM,
+    R_SUB,
     REGS,
     ROW_WORDS,
     STOP,
@@ -95,6 +106,45 @@ def _count_visit(P, pc, visits):
 
 
 @inline
+def _ends_warp(A, s, w, kind, mask):
+    """Whether an instruction ends all that is left of a warp, of a CTA without a cluster."""
+    ends = kind == Kind.EXIT or (kind == Kind.RET and A[s + DEPTH + w] == 0)
+    return ends and mask == A[s + LIVE + w] and A[s + CTA_CLUSTER + A[s + CTA_SLOT + w]] == 0
+
+
+@inline
+def _is_plain_barrier(A, s, w, row, mask):
+    """Whether all lanes of a warp arrive at a barrier for all warps of the CTA."""
+    at = s + BAR_EXPECT + A[s + CTA_SLOT + w] * BARRIERS
+    regs = A[s + REGS + w]
+    number = load_u32(operand(A, row, 3, regs))
+    plain = A[row + R_SUB] & 255 == SYNC and mask == A[s + LIVE + w]
+    return plain and load_u32(operand(A, row, 4, regs)) == 0 and number < BARRIERS and A[at + number] == 0
+
+
+@outline
+def _arrive(A, s, w, row, now):
+    """A warp arrives at a plain barrier, as in sm/barrier.py. Returns whether it has to wait."""
+    c = A[s + CTA_SLOT + w]
+    number = load_u32(operand(A, row, 3, A[s + REGS + w]))
+    at = s + BAR_ARRIVED + c * BARRIERS + number
+    A[s + LAST_EFFECT] = now
+    A[s + POLL_COUNT + w] = 0
+    A[at] += 1
+    if A[at] < A[s + CTA_LIVE + c]:
+        A[s + BLOCK + w] = waits_on(number) | row << 16
+        return True
+    A[at] = 0
+    for other_warp in range(WARPS):
+        held = A[s + BLOCK + other_warp] & 0xFFFF == waits_on(number)
+        if held and A[s + CTA_SLOT + other_warp] == c and A[s + LIVE + other_warp] != 0:
+            A[s + BLOCK + other_warp] = Block.NONE
+            if A[s + ACTIVE + other_warp] == 0:
+                unpark(A, s, other_warp)
+    return False
+
+
+@inline
 def _ends_turn(kind):
     """Whether a warp's turn may end with the instruction: compiled blocks only look at branches, and so it does."""
     return kind == Kind.BRA or kind == Kind.BRX or kind == Kind.CALL or kind == Kind.RET
@@ -134,6 +184,17 @@ def run_warp(A, P, g, gpu, s, w, now):
             pc += 1
         elif kind == Kind.BRA and mask == A[s + ACTIVE + w] and A[s + PATH_COUNT + w] == 0:
             pc = A[row + R_IMM]
+        elif kind == Kind.BAR and _is_plain_barrier(A, s, w, row, mask):
+            pc += 1
+            if _arrive(A, s, w, row, now):
+                A[s + PC + w] = pc
+                return count
+        elif _ends_warp(A, s, w, kind, mask):
+            A[s + PC + w] = pc + 1
+            A[s + LIVE + w] = 0
+            A[s + ACTIVE + w] = 0
+            end_warp(A, P, g, s, w, now)
+            return count
         else:
             A[s + PC + w] = pc + 1
             # clocks go on: with the passes, and with what the SM has executed

@@ -14,7 +14,9 @@ from typing import Any
 from llvmlite import ir
 
 from .build import (
+    FULL,
     I1,
+    I8,
     I32,
     I64,
     Builder,
@@ -27,6 +29,7 @@ from .build import (
     lanes,
     load,
     nonzero,
+    shuffle,
     splat,
     store,
     vector,
@@ -36,6 +39,10 @@ from .build import (
 _REGION_BITS, _OWN_REGION, _LINE_SHIFT = 38, 127, 7
 _ELEMENT = 256
 """Bytes of ``data`` for an element of all lanes."""
+_HALF = 64
+"""Bytes of words of half a warp."""
+_WORD = 2 | 1 << 4
+"""``fmt`` of one word a lane."""
 
 
 def _bytes(b: Builder, fmt: Any) -> Any:
@@ -121,6 +128,48 @@ def _scatter(b: Builder, data: Any, out: Any, delta: Any, fmt: Any, mask: Any) -
     dispatch(b, b.trunc(b.and_(fmt, word(15)), I32), {width: partial(case, width) for width in range(4)})
 
 
+def _half_holds(b: Builder, first: Any, limits: Any, lines: Any, own: Any) -> tuple[Any, Any]:
+    """i1: 16 words from an address on are allocated words of the GPU's memory; and their offset."""
+    region, offset = b.lshr(first, word(_REGION_BITS)), b.and_(first, word((1 << _REGION_BITS) - 1))
+    is_own = b.or_(b.icmp_unsigned("==", region, own), b.icmp_unsigned("==", region, word(_OWN_REGION)))
+    last = b.add(offset, word(_HALF - 4))
+    low, high = (
+        b.select(b.icmp_unsigned("<", line, lines), line, lines)
+        for line in (b.lshr(offset, word(_LINE_SHIFT)), b.lshr(last, word(_LINE_SHIFT)))
+    )
+    low_limit, high_limit = (b.zext(load(b, b.add(limits, line), I8, 1), I64) for line in (low, high))
+    ends = b.icmp_unsigned("<=", b.add(b.and_(last, word(127)), word(4)), high_limit)
+    whole = b.or_(b.icmp_unsigned("==", low_limit, word(128)), b.icmp_unsigned("==", low, high))
+    aligned = b.icmp_unsigned("==", b.and_(first, word(3)), word(0))
+    return b.and_(b.and_(is_own, aligned), b.and_(ends, whole)), offset
+
+
+def _two_rows(b: Builder, out: Any, limits: Any, lines: Any, own: Any, fmt: Any, mask: Any) -> tuple[Any, list[Any]]:
+    """i1: all lanes access words, those of each half of the warp consecutive ones that are allocated; their offsets.
+
+    Blocks that are 16 threads wide do this."""
+    places = load(b, out, vector(I64), 8)
+    heads = shuffle(b, places, places, [0] * 16 + [16] * 16)
+    steps = constant(I64, [4 * (lane % 16) for lane in range(32)])
+    unit = every(b, b.icmp_unsigned("==", places, b.add(heads, steps)))
+    asked = b.icmp_unsigned("==", b.or_(b.shl(fmt, word(32)), b.zext(mask, I64)), word(_WORD << 32 | FULL))
+    found = [_half_holds(b, load(b, b.add(out, word(8 * lane)), I64, 8), limits, lines, own) for lane in (0, 16)]
+    return b.and_(b.and_(asked, unit), b.and_(found[0][0], found[1][0])), [offset for _, offset in found]
+
+
+def fetch_global(
+    b: Builder, out: Any, data: Any, memory: Any, limits: Any, lines: Any, own: Any, fmt: Any, mask: Any
+) -> Any:
+    """(out, data, memory, limits, lines, own, fmt, mask): the elements of lanes of ``mask`` to ``data``, zero-extended."""
+    is_simple, offsets = _two_rows(b, out, limits, lines, own, fmt, mask)
+    with b.if_then(is_simple):
+        for half, offset in enumerate(offsets):
+            row = load(b, b.add(memory, offset), vector(I32, 16), 4)
+            store(b, row, b.add(data, word(_HALF * half)), 8)
+        b.ret(word(1))
+    return _global(_fetch)(b, out, data, memory, limits, lines, own, fmt, mask)
+
+
 def _global(move: Callable[..., None]) -> Callable[..., Any]:
     def build(
         b: Builder, out: Any, data: Any, memory: Any, limits: Any, lines: Any, own: Any, fmt: Any, mask: Any
@@ -152,7 +201,7 @@ def check_shared(b: Builder, out: Any, limit: Any, nbytes: Any, mask: Any) -> An
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "fetch_global": _global(_fetch),
+    "fetch_global": fetch_global,
     "scatter_global": _global(_scatter),
     "fetch_shared": _shared(_fetch),
     "scatter_shared": _shared(_scatter),

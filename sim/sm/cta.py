@@ -36,6 +36,7 @@ from ..state import (
     CTAS_USED,
     DEPTH,
     FIRST_SCHEDULER,
+    FUNCTIONAL,
     GRID_X,
     GRID_Y,
     ISSUED,
@@ -172,8 +173,9 @@ def _start_warp(A, g, s, w, c, index, launch, lanes, t):
     A[s + LOCAL + w] = A[s + SM_LOCAL] + w * (32 * LOCAL_LANE_BYTES)
     score = A[s + SM_SCORES] + w * A[SCORE_WORDS]
     A[s + SCORE + w] = score
-    for i in range(A[SCORE_WORDS]):
-        A[score + i] = 0
+    if A[FUNCTIONAL] == 0:
+        for i in range(A[SCORE_WORDS]):
+            A[score + i] = 0
     A[s + STARTED + w] = t
     A[s + LAST + w] = t
     schedule(A, s, w, t, Stall.DISPATCH)

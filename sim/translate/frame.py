@@ -149,6 +149,15 @@ class Frame:
         """Bytes of shared memory the CTA has."""
         return self.cta_word(CTA_SHARED)
 
+    def shared_below(self, nbytes: int) -> Any:
+        """Offsets below this have ``nbytes`` of the CTA's shared memory behind them."""
+
+        def make() -> Any:
+            b, room = self._b, self._b.sub(self.shared_bytes, word(nbytes - 1))
+            return b.select(b.icmp_signed(">", room, word(0)), room, word(0))
+
+        return self._once(f"below{nbytes}", make)
+
     @property
     def kernel_params(self) -> Any:
         """Host address of the kernel's parameters."""

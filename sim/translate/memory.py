@@ -98,13 +98,24 @@ class Access:
         b = self.b
         return b.add(self.base if self.is_wide else b.zext(self.base, vector(I64)), constant(I64, self.imm))
 
+    def _known(self, what: str, make: Callable[[], Any]) -> Any:
+        """Something that depends on the address register and the lanes only: accesses of a block share it."""
+        key = (what, self.bytes, id(self.base), id(self.who.mask))
+        if key not in self.registers.derived:
+            self.registers.derived[key] = make()
+        return self.registers.derived[key]
+
+    def _none(self, flags: Any) -> Any:
+        """i1: no active lane has the flag."""
+        b = self.b
+        return b.icmp_unsigned("==", b.and_(self.who.mask, bits(b, flags)), ir.Constant(I32, 0))
+
     def _is_unit(self) -> Any:
         """i1: addresses of active lanes are consecutive from lane 0 on."""
         b, element = self.b, self.base.type.element
         first = splat(b, b.extract_element(self.base, ir.Constant(I32, 0)))
         expected = b.add(first, iota(element, self.bytes))
-        others = b.and_(self.who.mask, b.not_(bits(b, b.icmp_unsigned("==", self.base, expected))))
-        return b.and_(self.who.has_first, b.icmp_unsigned("==", others, ir.Constant(I32, 0)))
+        return b.and_(self.who.has_first, self._none(b.icmp_unsigned("!=", self.base, expected)))
 
     def _both(self, *flags: Any) -> Any:
         out = flags[0]
@@ -143,13 +154,13 @@ class Access:
         )
         return self._both(inside, self._is_aligned(first)), b.add(self.frame.shared, first)
 
-    def _unit(self) -> tuple[Any, Any]:
-        """Whether one vector access does it, and where."""
+    def _unit(self, is_first: bool = True) -> tuple[Any, Any]:
+        """Whether one vector access does it, and where; ``is_first``: nothing else has been tried."""
         first = self._first()
         ok, host = self._unit_shared(first) if self.is_shared else self._unit_global(first)
         if self.count > 1 or (self.width < 2 and not self.b.avx512):
             ok = self._both(ok, self.who.is_full)
-        return self._both(ok, self._is_unit()), host
+        return self._both(ok, self._known("unit", self._is_unit) if is_first else self._is_unit()), host
 
     # --- the library
     def _call(self, function: int, fmt: Any) -> Any:
@@ -176,9 +187,10 @@ class Access:
         """Write the load; control goes to ``leave`` if the core has to execute it."""
         ways: list[tuple[list[Any], ir.Block]] = []
         end = self.b.append_basic_block("loaded")
-        if self.is_shared and self.width == 2 and self.count == 1 and not self.is_wide and self.imm >= 0:
-            self._load_line(ways, end)
-        self._load_unit(ways, end)
+        is_window = self.is_shared and self.width == 2 and self.count == 1 and not self.is_wide
+        if is_window:
+            self._load_window(ways, end)
+        self._load_unit(ways, end, not is_window)
         self._load_any(ways, end, leave)
         b = self.b
         b.position_at_end(end)
@@ -194,29 +206,35 @@ class Access:
             return value
         return (self.b.sext if self.is_signed else self.b.zext)(value, vector(self.slot))
 
-    def _load_line(self, ways: list[Any], end: ir.Block) -> None:
-        """Shared memory, all lanes within one line of 128 bytes: a permutation of two or four vectors."""
+    def _window(self) -> tuple[Any, Any, Any]:
+        """Words of 128 bytes from lane 0's address on that lanes read (a vector); i1: no lane reads other ones; i1: all
+        are in the first half."""
         b = self.b
-        addresses = b.add(self.base, constant(I32, self.imm))
-        line = b.and_(b.extract_element(addresses, ir.Constant(I32, 0)), ir.Constant(I32, -_LINE))
-        inside = b.xor(addresses, splat(b, line))
-        # a register of 2**31 or more may wrap with the offset, which the core's 64-bit addresses do not
-        strange = b.or_(b.and_(inside, constant(I32, ~(_LINE - 4))), b.and_(self.base, constant(I32, 1 << 31)))
-        others = b.and_(self.who.mask, bits(b, b.icmp_unsigned("!=", strange, constant(I32, 0))))
-        wide = b.zext(line, I64)
-        fits = b.icmp_unsigned("<=", b.add(wide, word(_LINE)), self.frame.shared_bytes)
-        ok = self._both(self.who.has_first, fits, b.icmp_unsigned("==", others, ir.Constant(I32, 0)))
-        here, there = b.append_basic_block("line"), b.append_basic_block("lines")
-        b.cbranch(ok, here, there).set_weights(_OFTEN)
+        inside = b.sub(self.base, splat(b, b.extract_element(self.base, ir.Constant(I32, 0))))
+        outside = b.icmp_unsigned("!=", b.and_(inside, constant(I32, ~(_LINE - 4))), constant(I32, 0))
+        beyond = b.icmp_unsigned(">=", inside, constant(I32, _LINE // 2))
+        picks = b.and_(b.lshr(inside, constant(I32, 2)), constant(I32, 31))
+        return picks, self._both(self.who.has_first, self._none(outside)), self._none(beyond)
+
+    def _load_window(self, ways: list[Any], end: ir.Block) -> None:
+        """Shared memory, all lanes within 128 bytes from lane 0 on: a permutation of two or four vectors."""
+        b, frame = self.b, self.frame
+        picks, is_inside, is_near = self._known("window", self._window)
+        first = self._first()
+        fits = b.icmp_unsigned("<", first, frame.shared_below(_LINE))
+        fits_half = b.and_(is_near, b.icmp_unsigned("<", first, frame.shared_below(_LINE // 2)))
+        aligned = b.icmp_unsigned("==", b.and_(first, word(3)), word(0))
+        here, there = b.append_basic_block("window"), b.append_basic_block("windows")
+        b.cbranch(self._both(is_inside, aligned, b.or_(fits, fits_half)), here, there).set_weights(_OFTEN)
         b.position_at_end(here)
-        words = load(b, b.add(self.frame.shared, wide), vector(I32), 64)
-        ways.append(([permute(b, words, b.and_(b.lshr(inside, constant(I32, 2)), constant(I32, 31)))], b.block))
+        words = load(b, b.add(frame.shared, first), vector(I32), 4)
+        ways.append(([permute(b, words, picks)], b.block))
         b.branch(end)
         b.position_at_end(there)
 
-    def _load_unit(self, ways: list[Any], end: ir.Block) -> None:
+    def _load_unit(self, ways: list[Any], end: ir.Block, is_first: bool) -> None:
         b = self.b
-        ok, host = self._unit()
+        ok, host = self._unit(is_first)
         here, there = b.append_basic_block("unit"), b.append_basic_block("scattered")
         b.cbranch(ok, here, there).set_weights(_OFTEN)
         b.position_at_end(here)

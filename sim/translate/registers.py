@@ -39,6 +39,8 @@ class Registers:
         self.b, self.frame, self._pool = b, frame, pool
         self._values: dict[Key, Any] = {}
         self._dirty: dict[Key, None] = {}
+        self.derived: dict[tuple[Any, ...], Any] = {}
+        """What was computed from values of registers and may be used again in the block."""
 
     def _overlapping(self, key: Key) -> list[Key]:
         return [other for other in self._values if other != key and set_of(other) & set_of(key)]

@@ -62,7 +62,7 @@ from .state import (
 from .translate.frame import GPU_SHIFT, PATHS_BIT, TURN_OVER
 
 TURN = 4096
-"""Instructions after which, at its next branch, another warp has its turn, if this one does not wait before."""
+"""Instructions after which, at its next branch or the like, another warp has its turn, if this one does not wait before."""
 PATIENCE = 16
 """Passes without a finished CTA after which one more SM is used."""
 
@@ -146,8 +146,9 @@ def _arrive(A, s, w, row, now):
 
 @inline
 def _ends_turn(kind):
-    """Whether a warp's turn may end with the instruction: compiled blocks only look at branches, and so it does."""
-    return kind == Kind.BRA or kind == Kind.BRX or kind == Kind.CALL or kind == Kind.RET
+    """Whether a warp's turn may end with the instruction: those within compiled blocks do not end it."""
+    within = kind == Kind.LANE or kind == Kind.SREG or kind == Kind.LD or kind == Kind.ST
+    return not within and kind != Kind.ATOM and kind != Kind.RED
 
 
 @outline
@@ -157,9 +158,9 @@ def run_warp(A, P, g, gpu, s, w, now):
     code = A[CODE]
     pc = A[s + PC + w]
     count = 0
-    kind = 0
+    kind = Kind.LANE
     while count < TURN or not _ends_turn(kind):
-        kind = 0
+        kind = Kind.LANE
         block = load_i64(P[BLOCKS] + 8 * pc)
         if block < 0:
             _count_visit(P, pc, block)
@@ -169,7 +170,7 @@ def run_warp(A, P, g, gpu, s, w, now):
             if executed > 0:
                 count += executed
                 pc = result & 0xFFFFFFFF
-                kind = Kind.BRA if result >> TURN_OVER else 0
+                kind = Kind.BRA if result >> TURN_OVER else Kind.LANE
                 if A[s + PATH_COUNT + w] > 0:
                     A[s + PC + w] = pc
                     step_diverged(A, s, w)

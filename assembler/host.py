@@ -112,12 +112,12 @@ class HostParser:
         return self.block(readers, opening)
 
 
-def _end(parser: HostParser, fields: Fields) -> Fields:
+def end(parser: HostParser, fields: Fields) -> Fields:
     parser.words.expect(";")
     return fields
 
 
-def _gpus(words: Words) -> Any:
+def gpus(words: Words) -> Any:
     """`all` or the number of a GPU."""
     return "all" if words.accepts("all") else words.expression()
 
@@ -131,7 +131,7 @@ def _value_statement(parser: HostParser) -> Fields:
         value = words.expression()
     finally:
         words.names.add(name)
-    return _end(parser, {"name": name, "value": value})
+    return end(parser, {"name": name, "value": value})
 
 
 statement("param")(_value_statement)
@@ -143,7 +143,7 @@ def _require(parser: HostParser) -> Fields:
     """`require n % ngpus == 0, "message";`"""
     condition = parser.words.expression()
     message = parser.words.string() if parser.words.accepts(",") else ""
-    return _end(parser, {"cond": condition, "message": message})
+    return end(parser, {"cond": condition, "message": message})
 
 
 @statement("print")
@@ -164,17 +164,17 @@ def _buffer(parser: HostParser) -> Fields:
     if words.accepts("="):
         fields["fill"] = words.call("a fill, such as zeros")
     for word in words.clauses(("same", "on", "opaque")):
-        fields[word] = _gpus(words) if word == "on" else word != "opaque" or words.condition()
-    return _end(parser, fields)
+        fields[word] = gpus(words) if word == "on" else word != "opaque" or words.condition()
+    return end(parser, fields)
 
 
 @statement("for")
 def _for(parser: HostParser) -> Fields:
     """`for i in 0..n { … }`"""
-    return _loop(parser, STATEMENTS)
+    return loop(parser, STATEMENTS)
 
 
-def _loop(parser: HostParser, readers: Mapping[str, Reader]) -> Fields:
+def loop(parser: HostParser, readers: Mapping[str, Reader]) -> Fields:
     words = parser.words
     name = words.name()
     words.expect("in")
@@ -212,7 +212,7 @@ def _launch(parser: HostParser) -> Fields:
     keys = ("on", "grid", "block", "cluster", "cooperative", "shared", "stack", "stream", "after", "gated")
     for word in words.clauses(keys):
         if word == "on":
-            fields["on"] = _gpus(words)
+            fields["on"] = gpus(words)
         elif word in ("grid", "block", "cluster", "after"):
             words.expect("(")
             fields[word] = words.list_of(")")
@@ -227,7 +227,7 @@ def _launch(parser: HostParser) -> Fields:
             raise words.fail(f"`{word}(…)`", help=f"launch {token.text} on all grid(…) block(…) (…);")
     if words.accepts("("):
         fields["args"] = words.list_of(")")
-    return _end(parser, fields)
+    return end(parser, fields)
 
 
 def _gated(words: Words) -> Fields:
@@ -243,13 +243,13 @@ def _gated(words: Words) -> Fields:
 @statement("sync")
 def _sync(parser: HostParser) -> Fields:
     """`sync;`, `sync on 0;`"""
-    return _end(parser, {"on": _gpus(parser.words) if parser.words.accepts("on") else "all"})
+    return end(parser, {"on": gpus(parser.words) if parser.words.accepts("on") else "all"})
 
 
 @statement("barrier")
 def _barrier(parser: HostParser) -> Fields:
     """`barrier;`"""
-    return _end(parser, {})
+    return end(parser, {})
 
 
 @statement("copy")
@@ -261,13 +261,25 @@ def _copy(parser: HostParser) -> Fields:
     fields: Fields = {"dst": target, "src": words.expression()}
     if words.accepts("bytes"):
         fields["bytes"] = words.expression()
-    return _end(parser, fields)
+    return end(parser, fields)
 
 
 @statement("fetch")
 def _fetch(parser: HostParser) -> Fields:
-    """`fetch b@g;`"""
-    return _end(parser, {"src": parser.words.expression()})
+    """`fetch b@g stream 0;`"""
+    words = parser.words
+    fields: Fields = {"src": words.expression()}
+    if words.accepts("stream"):
+        fields["stream"] = words.expression()
+    return end(parser, fields)
+
+
+@statement("busy")
+def _busy(parser: HostParser) -> Fields:
+    """`busy 1000;`, `busy 1000 on 0;`"""
+    words = parser.words
+    fields: Fields = {"ns": words.expression()}
+    return end(parser, {**fields, "on": gpus(words) if words.accepts("on") else "all"})
 
 
 @statement("check")
@@ -279,122 +291,7 @@ def _check(parser: HostParser) -> Fields:
     fields: Fields = {"got": got, "reference": words.call("the name of a reference")}
     for word in words.clauses(("rtol", "atol")):
         fields[word] = words.expression()
-    return _end(parser, fields)
+    return end(parser, fields)
 
 
-# --- hubs -----------------------------------------------------------------------------------------------------------
-
-
-def _needed(words: Words, fields: Fields, needed: tuple[str, ...]) -> None:
-    for word in needed:
-        if word not in fields:
-            raise words.fail(f"`{word} …`")
-
-
-@statement("rowsp")
-def _rowsp(parser: HostParser) -> Fields:
-    """`rowsp r[e] gpu g rows n row_bytes b at x + offset;`"""
-    words = parser.words
-    name = words.declare("the name of the region")
-    fields: Fields = {"name": name, "index": words.list_of("]") if words.accepts("[") else []}
-    clauses: Fields = {word: words.expression() for word in words.clauses(("gpu", "rows", "row_bytes", "at"))}
-    _needed(words, clauses, ("gpu", "rows", "row_bytes", "at"))
-    return _end(parser, {**fields, "base": clauses.pop("at"), **clauses})
-
-
-@statement("multicast")
-def _multicast(parser: HostParser) -> Fields:
-    """`multicast m over x;`"""
-    words = parser.words
-    name = words.declare()
-    words.expect("over")
-    return _end(parser, {"name": name, "buffer": words.expression()})
-
-
-@statement("tensormap")
-def _tensormap(parser: HostParser) -> Fields:
-    """`tensormap t over x box(64, 8) steps(1, 1) swizzle 128 promotion 256 fill nan;`"""
-    words = parser.words
-    fields: Fields = {"name": words.declare()}
-    words.expect("over")
-    fields["buffer"] = words.expression()
-    for word in words.clauses(("box", "steps", "swizzle", "promotion", "fill")):
-        if word in ("box", "steps"):
-            words.expect("(")
-            fields[word] = words.list_of(")")
-        else:
-            fields[word] = words.name("`zeros` or `nan`") if word == "fill" else words.expression()
-    _needed(words, fields, ("box",))
-    return _end(parser, fields)
-
-
-@statement("dymulticast")
-def _dymulticast(parser: HostParser) -> Fields:
-    """`dymulticast d bsize b ntoken n stage 2 experts e { bind i gpu g at x, y rows n; }`"""
-    words = parser.words
-    fields: Fields = {"name": words.declare(), "stage": {"num": 2}}
-    for word in words.clauses(("bsize", "ntoken", "stage", "experts")):
-        fields[word] = words.expression()
-    _needed(words, fields, ("bsize", "ntoken", "experts"))
-    fields["body"] = parser.braces(_BINDINGS)
-    words.accepts(";")
-    return fields
-
-
-def _bind(parser: HostParser) -> Fields:
-    """`bind i gpu g at x, y rows n;`"""
-    words = parser.words
-    fields: Fields = {"expert": words.expression()}
-    clauses: Fields = {}
-    for word in words.clauses(("gpu", "at", "rows")):
-        clauses[word] = words.expression()
-        if word == "at":
-            clauses[word] = [clauses[word]]
-            while words.accepts(","):
-                clauses[word].append(words.expression())
-    _needed(words, clauses, ("gpu", "at", "rows"))
-    return _end(parser, {**fields, "buffers": clauses.pop("at"), **clauses})
-
-
-_BINDINGS: dict[str, Reader] = {"bind": _bind, "for": lambda parser: _loop(parser, _BINDINGS)}
-
-
-@statement("gate")
-def _gate(parser: HostParser) -> Fields:
-    """`gate g groups n per gpu { watch …; } threshold t closes rowsp;`"""
-    words = parser.words
-    fields: Fields = {"name": words.declare("the name of the gate"), "on": "all"}
-    for word in words.clauses(("groups", "per", "on")):
-        if word == "groups":
-            fields["groups"] = words.expression()
-        elif word == "per":
-            words.expect("gpu")
-        else:
-            fields["on"] = _gpus(words)
-    _needed(words, fields, ("groups",))
-    fields["watches"] = [{k: v for k, v in w.items() if k != "stmt"} for w in parser.braces({"watch": _watch})]
-    for word in words.clauses(("threshold", "closes", "expects")):
-        fields[word] = _closes(words) if word == "closes" else words.expression()
-    _needed(words, fields, ("threshold",))
-    return _end(parser, fields)
-
-
-def _closes(words: Words) -> list[str]:
-    token = words.next
-    what = words.name("`rowsp` or `kernel name`")
-    if what not in ("rowsp", "kernel"):
-        raise HostMistake(errors.unknown_word(words.span(token), "end", ("rowsp", "kernel")))
-    return [what] if what == "rowsp" else [what, words.name("the name of a kernel")]
-
-
-def _watch(parser: HostParser) -> Fields:
-    """`watch x bytes b stride s cols 0..c first g;`"""
-    words = parser.words
-    fields: Fields = {"buffer": words.expression()}
-    for word in words.clauses(("bytes", "stride", "cols", "first")):
-        fields[word] = words.expression()
-        if word == "cols":
-            words.expect("..")
-            fields["cols"] = [fields["cols"], words.expression()]
-    _needed(words, fields, ("bytes",))
-    return _end(parser, fields)
+from . import host_hubs as _hubs  # noqa: E402, F401  its statements are part of the language

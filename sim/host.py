@@ -182,6 +182,10 @@ class Host(BufferStatements, HubStatements):
         gpus = self.gpus_of(s.get("on"))
         self.wait(gpus, s, "sync", self.config["host.sync_ns"])
 
+    def _do_busy(self, s: Any) -> None:
+        for gpu in self.gpus_of(s.get("on")):
+            self.spend(gpu, "busy", s, self.on_gpu(gpu, self.expressions.number, s["ns"], "the time"))
+
     def _do_barrier(self, s: Any) -> None:
         latest = max(self.clock) + self.config["host.barrier_ns"]
         for gpu in range(self.machine.gpus):

@@ -107,20 +107,24 @@ class HostBase(ABC):
                 self.names["gpu"] = outer
 
     # --- time
-    def wait(self, gpus: Iterable[int], statement: Any, what: str, cost_ns: float = 0) -> None:
-        """Simulate until the GPUs have done their work; their processes go on `cost_ns` after that."""
+    def wait(
+        self, gpus: Iterable[int], statement: Any, what: str, cost_ns: float = 0, stream: int | None = None
+    ) -> None:
+        """Simulate until the GPUs have done their work (that of one stream); their processes go on `cost_ns` after that."""
         gpus = sorted(gpus)
-        if any(not launch.done and launch.gpu in gpus for launch in self.machine.launches.log):
-            self._simulate()
+        launches = self.machine.launches
+        asked = [k for k in launches.log if k.gpu in gpus and stream in (None, k.stream)]
+        if any(not launch.done for launch in asked):
+            self._simulate(None if stream is None else lambda: launches.all_done(asked))
         for gpu in gpus:
             begin = self.clock[gpu]
-            done = self.config.ns(self.machine.cycles[gpu])
+            done = self.config.ns(max((k.end for k in asked if k.gpu == gpu), default=0))
             self.spend(gpu, what, statement, max(begin, done) - begin + cost_ns)
 
-    def _simulate(self) -> None:
+    def _simulate(self, until: Callable[[], bool] | None) -> None:
         waiting = self.hub.unannounced()
         try:
-            self.machine.run(progress=self.progress, max_cycles=self.max_cycles)
+            self.machine.run(progress=self.progress, max_cycles=self.max_cycles, until=until)
         except MachineError as error:
             for name, gpu in waiting[:8]:
                 error.notes.append(f"a gate of GPU {gpu} waits for the end of {name}, which no launch has announced")

@@ -131,7 +131,8 @@ class BufferStatements(HostBase):
         if instance.buffer.opaque:
             raise self.error(f"`{instance.buffer.name}` is opaque: the host cannot read it")
         cost = self.config["host.d2h_latency_ns"] + instance.buffer.nbytes / self.config["host.pcie_gbps"]
-        self.wait([instance.gpu], s, "fetch", cost)
+        stream = self.expressions.integer(s["stream"], "a stream", 0) if s.get("stream") is not None else None
+        self.wait([instance.gpu], s, "fetch", cost, stream)
         self.fetched[instance.buffer.name, instance.gpu] = self.array(instance).copy()
 
     # --- copies

@@ -254,6 +254,11 @@ class Launches:
                 launch.begin, launch.end = A[at + st.LAUNCH_BEGIN], A[at + st.LAUNCH_END]
                 launch.instructions = A[at + st.LAUNCH_INSTRUCTIONS]
 
+    def all_done(self, launches: Iterable[Launch]) -> bool:
+        """Whether these launches are done."""
+        self.settle()
+        return all(launch.done for launch in launches)
+
     def pending(self) -> bool:
         """Whether a launch is queued or running."""
         return any(not launch.done for launch in self.log)

@@ -281,31 +281,44 @@ class Machine:
         self.start(gpu)
         return self.launches.add(gpu, kernel, grid, block, **options)
 
-    def run(self, progress: Callable[[Progress], None] | None = None, max_cycles: int | None = None) -> None:
-        """Simulate until all launches are done. Raises MachineFault, Deadlock or LimitReached."""
+    def run(
+        self,
+        progress: Callable[[Progress], None] | None = None,
+        max_cycles: int | None = None,
+        until: Callable[[], bool] | None = None,
+    ) -> None:
+        """Simulate until all launches are done, or to the end of the window in which ``until`` becomes true. Raises
+        MachineFault, Deadlock or LimitReached."""
         if not self.launches.pending():
             return
         begin = time.perf_counter()
         try:
             if self.journal.begins(self):
                 with Interrupt(self.journal.path is not None) as interrupt:
-                    self._run(progress, max_cycles if max_cycles is not None else BIG, interrupt)
+                    self._run(progress, max_cycles if max_cycles is not None else BIG, interrupt, until)
                 self.launches.settle()
                 self.journal.ended(self)
         finally:
             self.wall_s += time.perf_counter() - begin
             self.launches.settle()
 
-    def _run(self, progress: Callable[[Progress], None] | None, limit: int, interrupt: Interrupt) -> None:
+    def _run(
+        self,
+        progress: Callable[[Progress], None] | None,
+        limit: int,
+        interrupt: Interrupt,
+        until: Callable[[], bool] | None,
+    ) -> None:
         for gpu in range(self.gpus):  # new launches, and what the host set up: every GPU looks again
             self.A[gpu_base(gpu) + st.GPU_NEXT] = self.A[gpu_base(gpu) + st.GPU_NEXT + 1] = 0
-        windows = 16
+        windows = 16 if until is None else 1
         while True:
             before = time.perf_counter()
             self._run_slice(windows, limit)
             check_links()
             took = time.perf_counter() - before
-            windows = max(1, min(1 << 16, round(windows * _SLICE_SECONDS / max(took, 1e-4))))
+            if until is None:
+                windows = max(1, min(1 << 16, round(windows * _SLICE_SECONDS / max(took, 1e-4))))
             stop = st.Stop(self.A[st.STOP])
             if self.tracer:
                 self.tracer.drain()
@@ -316,7 +329,7 @@ class Machine:
             ended = stop not in (st.Stop.SLICE, st.Stop.DRAIN)
             if self.runtime and self.runtime.assertions and (ended or polling(self, _POLL_CYCLES)):
                 raise self.runtime.failure()
-            if stop == st.Stop.DONE:
+            if stop == st.Stop.DONE or (until is not None and stop == st.Stop.SLICE and until()):
                 return
             if stop == st.Stop.FAULT:
                 raise fault(self)

@@ -114,14 +114,9 @@ DONE:
     .reg .b32 %ngpus, %local, %per_region, %column, %pullers, %w<4>;
     .reg .b64 %pairs, %plan, %sends, %xin, %pulled, %at, %from, %to, %rows_of;
     ld.param.u64 %pairs, [pairs];
-    ld.param.u64 %plan, [plan];
     ld.param.u32 %hidden, [hidden];
     ld.param.u32 %ffn, [ffn];
     ld.param.u32 %tiles, [tiles];
-    ld.param.u32 %me, [me];
-    ld.param.u32 %ngpus, [ngpus];
-    ld.param.u32 %local, [local];
-    div.u32 %per_region, %tiles, %ngpus;
     mov.u32 %t, %tid.x;
     mov.u32 %y, %ctaid.y;
     mad.wide.u32 %at, %y, 8, %pairs;
@@ -132,6 +127,11 @@ DONE:
 // Of tile %tile: %source, the number of its rows %got (at most 64), and where they begin in the source's send buffer
 // (plan row \base, plus 64 for every tile of the region in front of it): %begin. %far: from another GPU.
 .macro ABOUT_TILE
+    ld.param.u64 %plan, [plan];
+    ld.param.u32 %me, [me];
+    ld.param.u32 %ngpus, [ngpus];
+    ld.param.u32 %local, [local];
+    div.u32 %per_region, %tiles, %ngpus;
     div.u32 %region, %tile, %per_region;
     rem.u32 %in_region, %tile, %per_region;
     shl.b32 %in_region, %in_region, 6;
@@ -157,6 +157,9 @@ DONE:
     @%out bra HERE_\@;
     ABOUT_TILE
     @!%far bra HERE_\@;
+    ld.param.u64 %sends, [sends];
+    ld.param.u64 %xin, [xin];
+    ld.param.u64 %pulled, [pulled];
     mad.wide.u32 %at, %source, 8, %sends;
     ld.global.u64 %from, [%at];
     mad.wide.u32 %from, %begin, %bytes, %from;
@@ -186,14 +189,17 @@ HERE_\@:
 // The tile's columns of the first GEMM; rows of this GPU are read where the permutation left them.
 .macro COMPUTE_TILE
     ABOUT_TILE
-    mov.u64 %rows_of, %xin;
+    ld.param.u64 %rows_of, [xin];
     shl.b32 %n, %tile, 6;
     @%far bra REMOTE_\@;
+    ld.param.u64 %sends, [sends];
     mad.wide.u32 %at, %me, 8, %sends;
     ld.global.u64 %rows_of, [%at];
     mov.u32 %n, %begin;
     bra READY_\@;
 REMOTE_\@:
+    ld.param.u64 %pulled, [pulled];
+    ld.param.u32 %pullers, [pullers];
     mad.wide.u32 %at, %tile, 4, %pulled;
     AWAIT %at, %pullers
 READY_\@:
@@ -225,9 +231,6 @@ READY_\@:
 {
     PAIR_STATE
     ld.param.u32 %pullers, [pullers];
-    ld.param.u64 %sends, [sends];
-    ld.param.u64 %xin, [xin];
-    ld.param.u64 %pulled, [pulled];
     shl.b32 %bytes, %hidden, 1;
     shr.u32 %units, %bytes, 4;
     setp.eq.u32 %absent, %second, NONE;
@@ -253,6 +256,7 @@ ONE:
     EXPERT_GEMM2
     TILE_TO_SHARED
     ABOUT_TILE
+    ld.param.u64 %sends, [backs];
     mad.wide.u32 %at, %source, 8, %sends;
     ld.global.u64 %to, [%at];
     shl.b32 %stride, %hidden, 1;
@@ -274,7 +278,6 @@ ONE:
     .param .u32 hidden, .param .u32 ffn, .param .u32 tiles, .param .u32 me, .param .u32 ngpus, .param .u32 local)
 {
     PAIR_STATE
-    ld.param.u64 %sends, [backs];
     setp.eq.u32 %absent, %second, NONE;
     @%absent bra ONE;
     mov.u32 %tile, %second;                          // the remote block first
@@ -306,6 +309,7 @@ ONE:
         launch framework on all grid(1) block(128) ();
     }
     launch count on all grid(ceil_div(pairs, 256)) block(256) (route, counts, numbers, pairs);
+    busy host.collective_call_ns;
     launch exchange_counts on all grid(1) block(64) (counts, tables, all_flags, flags, experts, gpu, ngpus);
     launch plan on all grid(1) block(256) (table, plan, loads, tiles, totals, experts, gpu, ngpus, groups, rows);
     launch pair on all grid(1) block(1) (tiles, totals, near, far, paired, made, rows / tile, ngpus, gpu);

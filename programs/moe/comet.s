@@ -285,6 +285,23 @@ SOURCE:
 }
 
 // --- layer 1 ---------------------------------------------------------------------------------------------------------
+.macro SEND_PARAMETERS
+    ld.param.u64 %result, [result];
+    ld.param.u64 %all_route, [all_route];
+    ld.param.u64 %all_numbers, [all_numbers];
+    ld.param.u64 %all_prob, [all_prob];
+    ld.param.u64 %start, [start];
+    ld.param.u64 %partials, [partials];
+    ld.param.u32 %topk, [topk];
+    ld.param.u32 %tokens, [tokens];
+    ld.param.u32 %here, [here];
+    ld.param.u32 %local, [local];
+    ld.param.u32 %me, [me];
+    mul.lo.u32 %first_token, %me, %here;
+    shl.b32 %units, %width, 3;                       // 16-byte units of a slice
+    shl.b32 %stride, %hidden, 1;
+.endm
+
 // Slice %slice of the sums of all tokens, by \blocks blocks of which this is number \block: rows of this GPU, weighted, to
 // partial[me][token] at the token's home.
 .macro SEND_SLICE block, blocks
@@ -367,52 +384,44 @@ SENT_\@:
     SIGNAL_STATE
     .reg .pred %over, %sends;
     .reg .b32 %count_of_tiles, %split, %slice, %width, %senders, %workers, %number, %unit, %step, %end, %units, %w<4>;
-    .reg .b32 %topk, %tokens, %here, %local, %me, %token, %column, %source, %pair, %slot, %found, %where, %owner, %first_token;
+    .reg .b32 %topk, %tokens, %here, %local, %me, %token, %column, %source, %pair, %slot, %found, %where, %owner;
+    .reg .b32 %first_token;
     .reg .b64 %result, %list, %finished, %all_route, %all_numbers, %all_prob, %start, %partials, %at;
     .reg .f32 %p, %v;
-    ld.param.u64 %result, [result];
     ld.param.u64 %list, [list];
     ld.param.u64 %finished, [done];
-    ld.param.u64 %all_route, [all_route];
-    ld.param.u64 %all_numbers, [all_numbers];
-    ld.param.u64 %all_prob, [all_prob];
-    ld.param.u64 %start, [start];
-    ld.param.u64 %partials, [partials];
     ld.param.u32 %hidden, [hidden];
     ld.param.u32 %count_of_tiles, [count];
     ld.param.u32 %split, [split];
     ld.param.u32 %senders, [senders];
-    ld.param.u32 %topk, [topk];
-    ld.param.u32 %tokens, [tokens];
-    ld.param.u32 %here, [here];
-    ld.param.u32 %local, [local];
-    ld.param.u32 %me, [me];
-    mul.lo.u32 %first_token, %me, %here;
     mov.u32 %t, %tid.x;
     mov.u32 %number, %ctaid.x;
     mov.u32 %workers, %nctaid.x;
     sub.u32 %workers, %workers, %senders;
     shr.u32 %width, %hidden, 6;
     div.u32 %width, %width, %split;                  // tiles of a slice
-    shl.b32 %units, %width, 3;                       // 16-byte units of a slice
     mov.u32 %slice, 0;
     setp.lt.u32 %sends, %number, %senders;
     @%sends bra SEND;
 
     sub.u32 %number, %number, %senders;
+    mul.lo.u32 %count_of_tiles, %count_of_tiles, %width;
+    mov.u32 %unit, %number;                          // tiles of all slices are dealt in turn
 SLICE:
-    mov.u32 %unit, %number;
-    mul.lo.u32 %end, %count_of_tiles, %width;
+    mad.lo.u32 %end, %slice, %count_of_tiles, %count_of_tiles;
 TILE:
     setp.ge.u32 %over, %unit, %end;
     @%over bra SLICED;
-    div.u32 %y, %unit, %width;
-    rem.u32 %x, %unit, %width;
+    mul.lo.u32 %n, %slice, %count_of_tiles;
+    sub.u32 %n, %unit, %n;
+    div.u32 %y, %n, %width;
+    rem.u32 %x, %n, %width;
     mad.lo.u32 %x, %slice, %width, %x;
     mad.wide.u32 %at, %y, 4, %list;
     ld.global.u32 %y, [%at];
     EXPERT_GEMM2
     TILE_TO_SHARED
+    ld.param.u64 %result, [result];
     shl.b32 %stride, %hidden, 1;
     STORE_TILE %result, %y, %stride
     add.u32 %unit, %unit, %workers;
@@ -428,12 +437,12 @@ SLICED:
     @%more bra SLICE;
     sub.u32 %slice, %slice, 1;
     AWAIT %at, %workers
-    shl.b32 %stride, %hidden, 1;
+    SEND_PARAMETERS
     SEND_SLICE %number, %workers
     ret;
 
 SEND:
-    shl.b32 %stride, %hidden, 1;
+    SEND_PARAMETERS
     sub.u32 %split, %split, 1;
 SENDING:
     setp.ge.u32 %over, %slice, %split;
@@ -563,7 +572,7 @@ NEXT:
     launch gather_index on all grid(ceil_div(ngpus * pairs, 256)) block(256)
         (all_route, all_numbers, start, index, pairs, ngpus * pairs, local, gpu);
     each gpu g {
-        fetch totals@g;
+        fetch totals@g stream 0;
     }
     each gpu g {
         let n = read(totals@g, 0);

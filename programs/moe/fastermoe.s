@@ -39,6 +39,7 @@
         launch framework on all grid(1) block(128) ();
     }
     launch count on all grid(ceil_div(pairs, 256)) block(256) (route, counts, numbers, pairs);
+    busy host.collective_call_ns;
     launch exchange_counts on all grid(1) block(64) (counts, tables, all_flags, flags, experts, gpu, ngpus);
     launch plan on all grid(1) block(256) (table, plan, loads, tiles, totals, experts, gpu, ngpus, groups, rows);
     each gpu g {

@@ -3,7 +3,8 @@
 // The router's choice is counted, the counts are gathered from all GPUs, the host reads them, rows are permuted into the
 // order of experts, an all-to-all brings them to the experts, another one brings the results back. Nothing overlaps but
 // the experts of a GPU, whose GEMMs run on four streams, a kernel each. PyTorch launches many small kernels in between
-// that do a token's work or less; `framework` of them, empty ones, stand for those.
+// that do a token's work or less; `framework` of them, empty ones, stand for those. Calling a collective costs the host
+// more than a launch.
 //
 //     router, count, exchange_counts, plan -> HOST -> permute -> exchange -> reorder -> experts -> reorder -> exchange
 //     -> combine
@@ -37,6 +38,7 @@
         launch framework on all grid(1) block(128) ();
     }
     launch count on all grid(ceil_div(pairs, 256)) block(256) (route, counts, numbers, pairs);
+    busy host.collective_call_ns;
     launch exchange_counts on all grid(1) block(64) (counts, tables, all_flags, flags, experts, gpu, ngpus);
     launch plan on all grid(1) block(256) (table, plan, loads, tiles, totals, experts, gpu, ngpus, groups, rows);
     each gpu g {
@@ -44,6 +46,7 @@
     }
     launch permute on all grid(ceil_div(pairs, 32)) block(256)
         (x, route, numbers, plan + PLAN_SEND * line, send, place, hidden, topk, pairs);
+    busy host.collective_call_ns;
     launch exchange on all grid(channels, ngpus) block(512)
         (send, flats_in, plan + PLAN_SEND * line, plan + PLAN_FLAT * line, plan + PLAN_COUNT * line,
          all_flags, flags, 4, channels * ngpus, hidden, local, 0, local, 0, gpu);
@@ -65,6 +68,7 @@
     }
     launch reorder on all grid(channels, experts) block(256) after(1, 2, 3, 4)
         (result, flat_out, plan + PLAN_HOME_IN * line, plan + PLAN_FLAT_IN * line, plan + PLAN_GOT * line, hidden);
+    busy host.collective_call_ns;
     launch exchange on all grid(channels, ngpus) block(512)
         (flat_out, backs, plan + PLAN_FLAT_IN * line, plan + PLAN_BACK * line, plan + PLAN_GOT * line,
          all_flags, flags, 8, channels * ngpus, hidden, local, 0, local, 0, gpu);

@@ -91,6 +91,7 @@
         launch framework on all grid(1) block(128) ();
     }
     launch count on all grid(ceil_div(pairs, 256)) block(256) (route, counts, numbers, pairs);
+    busy host.collective_call_ns;
     launch exchange_counts on all grid(1) block(64) (counts, tables, all_flags, flags, experts, gpu, ngpus);
     launch plan on all grid(1) block(256) (table, plan, loads, tiles, totals, experts, gpu, ngpus, groups, rows);
     each gpu g {
@@ -114,6 +115,7 @@
     launch permute on all grid(ceil_div(pairs, 32)) block(256)
         (x, route, numbers, first_of, encoded, place, hidden, topk, pairs);
     for c in 0..degree {
+        busy host.collective_call_ns;
         launch exchange on all grid(channels, ngpus) block(512) stream arrive + c after(c > 0 ? arrive + c - 1 : 0)
             (encoded, owners, segments + 5 * c * line, segments + (5 * c + 1) * line, segments + (5 * c + 2) * line,
              all_flags, flags, 4 * (1 + c), channels * ngpus, hidden, local, 0, local, 0, gpu);
@@ -130,6 +132,7 @@
              hidden, ffn, room / tile);
     }
     for c in 0..degree {
+        busy host.collective_call_ns;
         launch exchange on all grid(channels, ngpus) block(512) stream leave + c
             after(compute + c, c > 0 ? leave + c - 1 : arrive + last)
             (rows_out, homes, segments + (5 * c + 3) * line, segments + (5 * c + 4) * line, segments + (5 * c + 2) * line,

@@ -8,7 +8,6 @@ by comparing with outputs of an H200; tests/sim/ir/tensor_silicon.npz holds some
 The usual way computes in f32 and 32-bit integers. Factors beyond its range, infinities and NaNs take another one, in f64.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +17,7 @@ from . import floats
 from .build import (
     F32,
     F64,
+    I1,
     I16,
     I32,
     I64,
@@ -111,13 +111,6 @@ class _Group:
         return [b.sext(value, VINT) for value in accumulated(b, self.count, [nothing] * (2 * HALVES), step)]
 
 
-def _power(b: Builder, exponent: Any) -> Any:
-    """2 ** exponent (i32 lanes) as f32, the exponent held within the normal range."""
-    held = intrinsic(b, "smax", VINT, [exponent, constant(I32, -126)], VINT)
-    held = intrinsic(b, "smin", VINT, [held, constant(I32, 127)], VINT)
-    return b.bitcast(b.shl(b.add(held, constant(I32, 127)), constant(I32, 23)), V32)
-
-
 def _magnitude(b: Builder, x: Any) -> Any:
     return b.and_(b.bitcast(x, VINT), constant(I32, _NAN))
 
@@ -133,46 +126,48 @@ def _finish(b: Builder, rule: Rule, raw: Any, inexact: Any) -> Any:
 
 
 def _usual_sums(b: Builder, rule: Rule, group: _Group, before: list[Any]) -> tuple[list[Any], Any]:
-    """Sums of a group, and an i32 that is not 0 if one of them did not fit 32 bits."""
+    """Sums of a group, and an i32 that is not 0 if one of them did not fit 32 bits or its accumulator is not finite."""
+    fields = [b.lshr(b.shl(b.bitcast(c, VINT), constant(I32, 1)), constant(I32, 24)) for c in before]
     tops = group.largest(b)
-    largest = [intrinsic(b, "smax", VINT, [top, b.sext(exponents(b, c, -126), VINT)], VINT)
-               for top, c in zip(tops, before, strict=True)]  # fmt: skip
-    scales = [_power(b, b.sub(constant(I32, rule.kept), top)) for top in largest]
+    largest = [intrinsic(b, "smax", VINT, [top, b.sub(field, constant(I32, 127))], VINT)
+               for top, field in zip(tops, fields, strict=True)]  # fmt: skip
+    scales = []
+    for top in largest:
+        field = b.sub(constant(I32, rule.kept + 127), top)  # too large only where there are no products
+        field = intrinsic(b, "smin", VINT, [field, constant(I32, 254)], VINT)
+        scales.append(b.bitcast(b.shl(field, constant(I32, 23)), V32))
 
     def step(k: Any, totals: list[Any]) -> list[Any]:
         terms = [b.fmul(b.fmul(x, y), scale) for (x, y), scale in zip(group.numbers(b, k), scales, strict=True)]
         return [b.add(total, b.fptosi(term, VINT)) for total, term in zip(totals, terms, strict=True)]
 
     after = accumulated(b, group.count, [constant(I32, 0)] * (2 * HALVES), step)
-    wide: Any = ir.Constant(I32, 0)
-    out = []
-    for c, top, products, scale, total in zip(before, tops, largest, scales, after, strict=True):
+    wrong, out = ir.Constant(vector(I1), None), []
+    for c, field, top, products, scale, total in zip(before, fields, tops, largest, scales, after, strict=True):
         value, overflow = _usual_end(b, rule, c, top, products, scale, total)
-        wide = b.or_(wide, bits(b, overflow))
+        wrong = b.or_(wrong, b.or_(overflow, b.icmp_unsigned("==", field, constant(I32, 255))))
         out.append(value)
-    return out, wide
+    return out, bits(b, wrong)
 
 
 def _usual_end(b: Builder, rule: Rule, c: Any, top: Any, largest: Any, scale: Any, total: Any) -> tuple[Any, Any]:
-    """The accumulator added to a total of products and all of it as f32; and where 32 bits were too few."""
-    finite = b.icmp_unsigned("<", _magnitude(b, c), constant(I32, _INFINITY))
-    own = b.fptosi(b.fmul(b.select(finite, c, _lane_constant(0.0)), scale), VINT)
+    """A finite accumulator added to a total of products and all of it as f32; and where 32 bits were too few."""
+    own = b.fptosi(b.fmul(c, scale), VINT)
     whole = b.add(total, own)
     overflow = b.icmp_signed("<", b.and_(b.xor(whole, total), b.xor(whole, own)), constant(I32, 0))
     negative = b.and_(whole, constant(I32, _SIGN))
-    magnitude = intrinsic(b, "abs", VINT, [whole, ir.Constant(ir.IntType(1), 0)], VINT)
+    magnitude = intrinsic(b, "abs", VINT, [whole, ir.Constant(I1, 0)], VINT)
     near = b.uitofp(magnitude, V32)
     back = b.fptoui(near, VINT)
     cut = b.sub(b.bitcast(near, VINT), b.zext(b.icmp_unsigned(">", back, magnitude), VINT))
     raw = _finish(b, rule, cut, b.icmp_unsigned("!=", back, magnitude))
-    value = b.fmul(b.bitcast(raw, V32), _power(b, b.sub(largest, constant(I32, rule.kept))))
-    value = b.bitcast(b.or_(b.bitcast(value, VINT), negative), V32)
-    # no products: the accumulator, whose exponent may be beyond the usual
-    plain = b.select(b.icmp_unsigned("==", _magnitude(b, c), constant(I32, 0)), constant(I32, 0), b.bitcast(c, VINT))
+    unit = b.bitcast(b.shl(b.add(largest, constant(I32, 127 - rule.kept)), constant(I32, 23)), V32)
+    value = b.bitcast(b.or_(b.bitcast(b.fmul(b.bitcast(raw, V32), unit), VINT), negative), V32)
+    # no products: the accumulator, whose exponent may be beyond the usual; -0 becomes 0
+    plain = b.fadd(c, _lane_constant(0.0))
     if rule.dropped:
-        plain = b.and_(plain, constant(I32, (1 << 32) - (1 << rule.dropped)))
-    value = b.select(b.icmp_signed("<", top, constant(I32, NEVER // 2)), b.bitcast(plain, V32), value)
-    return b.select(finite, value, _special(b, c)), overflow
+        plain = b.bitcast(b.and_(b.bitcast(plain, VINT), constant(I32, (1 << 32) - (1 << rule.dropped))), V32)
+    return b.select(b.icmp_signed("<", top, constant(I32, NEVER // 2)), plain, value), overflow
 
 
 def _special(b: Builder, x: Any) -> Any:
@@ -275,56 +270,38 @@ def _to_half(b: Builder, x: Any) -> Any:
     return b.select(nan, constant(I16, 0x7FFF), half)
 
 
-Step = Callable[[_Group, list[Any]], tuple[list[Any], Any]]
-"""Adds a group to sums. Returns them, and an i32 that is not 0 if they are wrong."""
-
-
-def _groups(b: Builder, rule: Rule, args: list[Any], step: Step) -> tuple[list[Any], Any]:
-    """Load the accumulator and add each group in turn. Returns what `Step` does."""
-    a, rows, tops_a, tops_b, c, _, base, depth, count = args
-    first = _load_sums(b, rule, c, base)
-
-    def add(i: Any, values: list[Any]) -> list[Any]:
-        k = b.mul(i, count)
-        at = [b.add(p, b.shl(k, word(s))) for p, s in ((a, 8), (rows, 5), (tops_a, 7), (tops_b, 4))]
-        sums, flags = step(_Group(at[0], at[1], at[2], at[3], count), values[:-1])
-        return [*sums, b.or_(values[-1], flags)]
-
-    *sums, wrong = accumulated(b, b.udiv(depth, count), [*first, ir.Constant(I32, 0)], add)
-    return sums, wrong
-
-
-ARGUMENTS = 9
+ARGUMENTS = 8
 """Of `tile`: numbers of A, of B, exponents of A, of B; addresses of the arrays of i64 that with ``base`` added are the
-addresses of the accumulator's registers before (0: zeros) and after; base; k; k of a group."""
+addresses of the accumulator's registers before (0: zeros) and after; base; k."""
 
 
 def _any_tile(b: Builder, rule: Rule) -> Any:
-    def build(inner: Builder, *args: Any) -> None:
-        def step(group: _Group, sums: list[Any]) -> tuple[list[Any], Any]:
-            return _any_sums(inner, rule, group, sums), ir.Constant(I32, 0)
-
-        sums, _ = _groups(inner, rule, list(args), step)
-        _store_sums(inner, rule, sums, args[5], args[6])
+    def build(
+        inner: Builder, a: Any, rows: Any, tops_a: Any, tops_b: Any, c: Any, d: Any, base: Any, depth: Any
+    ) -> None:
+        sums = _any_sums(inner, rule, _Group(a, rows, tops_a, tops_b, depth), _load_sums(inner, rule, c, base))
+        _store_sums(inner, rule, sums, d, base)
 
     return helper(b, f"any.{rule.name}", ARGUMENTS, build)
 
 
 def _usual_tile(b: Builder, rule: Rule) -> Any:
     def build(inner: Builder, *args: Any) -> None:
-        sums, wide = _groups(inner, rule, list(args), lambda group, sums: _usual_sums(inner, rule, group, sums))
-        with inner.if_else(nonzero(inner, wide)) as (general, usual):
+        a, rows, tops_a, tops_b, c, d, base, depth = args
+        group = _Group(a, rows, tops_a, tops_b, depth)
+        sums, wrong = _usual_sums(inner, rule, group, _load_sums(inner, rule, c, base))
+        with inner.if_else(nonzero(inner, wrong), likely=False) as (general, usual):
             with general:
                 inner.call(_any_tile(inner, rule), args)
             with usual:
-                _store_sums(inner, rule, sums, args[5], args[6])
+                _store_sums(inner, rule, sums, d, base)
 
     return helper(b, f"usual.{rule.name}", ARGUMENTS, build)
 
 
 def tile(b: Builder, rule: Rule, args: list[Any], unusual: Any) -> None:
     """Sum 16 rows by a tile of eight columns (ARGUMENTS). ``unusual``: not 0 if factors may be beyond the usual range."""
-    with b.if_else(nonzero(b, unusual)) as (general, usual):
+    with b.if_else(nonzero(b, unusual), likely=False) as (general, usual):
         with general:
             b.call(_any_tile(b, rule), args)
         with usual:
@@ -333,13 +310,22 @@ def tile(b: Builder, rule: Rule, args: list[Any], unusual: Any) -> None:
 
 def tiles(b: Builder, rule: Rule, args: list[Any], unusual: Any, count: Any) -> None:
     """`tile` for ``count`` tiles; the arguments are those of the first."""
-    a, rows, tops_a, tops_b, c, d, base, depth, group = args
+    a, rows, tops_a, tops_b, c, d, base, depth = args
     with counted(b, count) as i:
         skip = b.mul(i, word(8 * rule.registers * HALVES))
         k = b.mul(i, depth)
         here = b.select(nonzero(b, c), b.add(c, skip), c)
         at = [a, b.add(rows, b.shl(k, word(5))), tops_a, b.add(tops_b, b.shl(k, word(4))), here, b.add(d, skip)]
-        tile(b, rule, [*at, base, depth, group], unusual)
+        tile(b, rule, [*at, base, depth], unusual)
+
+
+def two_groups(b: Builder, rule: Rule, args: list[Any], unusual: Any) -> None:
+    """`tile` with the halves of k one after the other; the accumulator begins as zeros."""
+    a, rows, tops_a, tops_b, _, d, base, depth = args
+    count = b.lshr(depth, word(1))
+    tile(b, rule, [a, rows, tops_a, tops_b, word(0), d, base, count], unusual)
+    at = [b.add(p, b.shl(count, word(s))) for p, s in ((a, 8), (rows, 5), (tops_a, 7), (tops_b, 4))]
+    tile(b, rule, [*at, d, d, base, count], unusual)
 
 
 def add_apart(b: Builder, half: bool) -> Any:

@@ -26,7 +26,9 @@ from .build import (
     bits,
     constant,
     intrinsic,
+    load,
     load_slot,
+    nonzero,
     shuffle,
     splat,
     store,
@@ -176,6 +178,24 @@ def _unusual(b: Builder, x: Any) -> Any:
     return bits(b, b.and_(beyond, b.icmp_unsigned("!=", raw, constant(I32, 0))))
 
 
+def _pair_exponents(b: Builder, register: Any, element: Element) -> tuple[Any, Any]:
+    """Exponents of all 64 numbers of 16 bits of a register, and an i32 that is not 0 if one is unusual."""
+    fraction, bias = (10, 15) if element == Element.F16 else (7, 127)
+    n = 2 * LANES
+    magnitude = b.and_(load(b, register, vector(I16, n), 64), constant(I16, 0x7FFF, n))
+    field = b.lshr(magnitude, constant(I16, fraction, n))
+    lowest = intrinsic(b, "umax", field.type, [field, constant(I16, 1, n)], field.type)
+    zero = b.icmp_unsigned("==", magnitude, constant(I16, 0, n))
+    never = constant(I16, NEVER & 0xFFFF, n)
+    tops = b.select(zero, never, b.sub(lowest, constant(I16, bias, n)))
+    if element == Element.F16:
+        beyond = b.icmp_unsigned("==", field, constant(I16, 31, n))
+    else:
+        above = b.sub(field, constant(I16, bias - USUAL, n))
+        beyond = b.and_(b.icmp_unsigned(">", above, constant(I16, 2 * USUAL, n)), b.not_(zero))
+    return tops, b.trunc(b.zext(nonzero(b, bits(b, beyond)), I64), I32)
+
+
 def _negated(b: Builder, value: Any, sign: Any) -> Any:
     """f32 lanes with ``sign`` (i64, 0 or 1 << 31) xor'ed in."""
     flips = splat(b, b.trunc(sign, I32))
@@ -192,25 +212,41 @@ def _place(element: Element, pairs: bool, q: int, e: int) -> tuple[int, int]:
     return (2 * q + e % 2, e // 2) if pairs else (q * per_register(element) + e, 0)
 
 
+Picker = Callable[[int, list[int]], Any]
+"""Exponents of element e in the lanes given."""
+
+
+def _tops(b: Builder, register: Any, element: Element, numbers: list[Any]) -> tuple[Picker | None, Any]:
+    """Exponents of a register's numbers, None if they are not needed; and an i32 that is not 0 if one is unusual."""
+    if not is_float(element):
+        return None, ir.Constant(I32, 0)
+    if BITS[element] == 16:
+        pairs, unusual = _pair_exponents(b, register, element)
+        return lambda e, lanes: shuffle(b, pairs, undefined(pairs.type), [2 * lane + e for lane in lanes]), unusual
+    tops = [exponents(b, x, _lowest_exponent(element)) for x in numbers]
+    found: Any = ir.Constant(I32, 0)
+    for x in numbers:
+        found = b.or_(found, _unusual(b, x))
+    return lambda e, lanes: shuffle(b, tops[e], undefined(tops[e].type), lanes), found
+
+
 def spread_a(b: Builder, element: Element, pairs: bool = False) -> Any:
     """Function (register, to, step, sign, exponents, half): a block of A to vectors of 32 lanes, one for each k, ``step``
     bytes apart; with ``pairs`` (see `_place`) the second ``half`` k later. Exponents of floats, i16, likewise. Returns 0 if
     all are usual."""
 
     def build(inner: Builder, register: Any, to: Any, step: Any, sign: Any, tops: Any, half: Any) -> Any:
-        unusual: Any = ir.Constant(I32, 0)
-        for e, x in enumerate(elements(inner, register, element)):
+        numbers = elements(inner, register, element)
+        tops_of, unusual = _tops(inner, register, element, numbers)
+        for e, x in enumerate(numbers):
             value = _negated(inner, x, sign) if is_float(element) else x
-            top = exponents(inner, value, _lowest_exponent(element)) if is_float(element) else None
-            if is_float(element):
-                unusual = inner.or_(unusual, _unusual(inner, value))
             for q in range(4):
                 k, second = _place(element, pairs, q, e)
                 at = inner.mul(step, inner.add(half, word(k)) if second else word(k))
                 picks = [i // 4 * 4 + q for i in range(LANES)]
                 store(inner, shuffle(inner, value, undefined(value.type), picks), inner.add(to, at), 64)
-                if top is not None:
-                    row = shuffle(inner, top, undefined(top.type), picks)
+                if tops_of is not None:
+                    row = tops_of(e, picks)
                     store(inner, row, inner.add(tops, inner.lshr(at, word(1))), 64)
         return inner.zext(unusual, I64)
 
@@ -224,21 +260,20 @@ def spread_b(b: Builder, element: Element, pairs: bool = False) -> Any:
     def build(inner: Builder, register: Any, to: Any, tops: Any, half: Any) -> Any:
         size = number_bytes(element)
         picks = [4 * column + q for q in range(4) for column in COLUMNS]
-        unusual: Any = ir.Constant(I32, 0)
+        numbers = elements(inner, register, element)
+        tops_of, unusual = _tops(inner, register, element, numbers)
 
-        def put(x: Any, at: Any, e: int, bytes_: int) -> None:
-            turned = shuffle(inner, x, undefined(x.type), picks)
+        def put(turned: Any, at: Any, e: int, bytes_: int) -> None:
             for q in range(4):
-                part = shuffle(inner, turned, undefined(x.type), range(8 * q, 8 * q + 8))
+                part = shuffle(inner, turned, undefined(turned.type), range(8 * q, 8 * q + 8))
                 k, second = _place(element, pairs, q, e)
                 place = inner.mul(word(8 * bytes_), inner.add(half, word(k)) if second else word(k))
                 store(inner, part, inner.add(at, place), 8 * bytes_)
 
-        for e, x in enumerate(elements(inner, register, element)):
-            put(x, to, e, size)
-            if is_float(element):
-                put(exponents(inner, x, _lowest_exponent(element)), tops, e, 2)
-                unusual = inner.or_(unusual, _unusual(inner, x))
+        for e, x in enumerate(numbers):
+            put(shuffle(inner, x, undefined(x.type), picks), to, e, size)
+            if tops_of is not None:
+                put(tops_of(e, picks), tops, e, 2)
         return inner.zext(unusual, I64)
 
     return helper(b, f"spread_b.{element.name}.{pairs:d}", 4, build, I64)

@@ -132,8 +132,7 @@ def _sum_apart(b: Builder, half: bool, args: list[Any], unusual: Any) -> None:
     for i in range(4):
         store(b, b.add(sums, word(128 * i)), b.add(table, word(8 * i)), 8)
     a, rows, tops_a, tops_b, c, d, base, depth = args
-    group = b.lshr(depth, word(1))
-    aligned.tile(b, RULES[False, False], [a, rows, tops_a, tops_b, word(0), table, base, depth, group], unusual)
+    aligned.two_groups(b, RULES[False, False], [a, rows, tops_a, tops_b, word(0), table, base, depth], unusual)
     b.call(aligned.add_apart(b, half), [sums, c, d])
 
 
@@ -162,7 +161,7 @@ def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
             with apart:
                 _sum_apart(b, half, places, unusual)
             with together:
-                aligned.tile(b, RULES[half, False], [*places, depth], unusual)
+                aligned.tile(b, RULES[half, False], places, unusual)
 
     cases = {int(product): partial(exact, product) for product in EXACT}
     cases |= {int(Product.F32): partial(floating, False), int(Product.F16): partial(floating, True)}

@@ -165,7 +165,6 @@ def _rows_of_a(b: Builder, fmt: Any, registers: list[Any], to: Any, tops: Any, s
 def _products(b: Builder, fmt: Any, places: list[Any], unusual: Any, tiles: Any) -> None:
     """Products of a warp. ``places``: numbers of A, of B, exponents of A, of B, then as in aligned.ARGUMENTS."""
     lanes, rows, _, _, *rest = places
-    depth = rest[-1]
 
     def exact(product: Product) -> None:
         b.call(all_tiles(b, product), [lanes, rows, *rest, tiles])
@@ -175,7 +174,7 @@ def _products(b: Builder, fmt: Any, places: list[Any], unusual: Any, tiles: Any)
         with b.if_else(eight_bit) as branches:
             for narrow, branch in zip((True, False), branches, strict=True):
                 with branch:
-                    aligned.tiles(b, RULES[half, narrow], [*places, depth], unusual, tiles)
+                    aligned.tiles(b, RULES[half, narrow], places, unusual, tiles)
 
     used = (Product.S32, Product.S32_SATURATED, Product.AND)
     cases = {int(product): partial(exact, product) for product in used}

@@ -80,7 +80,8 @@ CTA_START_CYCLES = _row("sm.cta_start_cycles", "CTA assigned to an SM to the fir
 CTA_INTERVAL_TICKS = _row("gpu.cta_interval_ticks", "1/1024 cycles between two CTAs leaving the work distributor")
 MBARRIER_CYCLES = _row("sm.mbarrier_wait_cycles", "test_wait or try_wait of a complete phase to its predicate")
 MBARRIER_LIMIT = _row("sm.mbarrier_suspend_ns", "try_wait without a hint: longest suspension")
-# --- matrix products of warpgroups
+# --- tensor cores
+TENSOR_CHAINED = _derived("tensor.chained", "1: tensor.exact_sums is 0", lambda get: int(not get("tensor.exact_sums")))
 WGMMA_COLUMNS = _row("wgmma.columns_per_cycle", "columns of the accumulator that the tensor cores finish per cycle")
 WGMMA_REGISTER_CYCLES = _row("wgmma.registers_cycles", "added to the latency when A is in registers")
 WGMMA_LINE_BYTES = _row("wgmma.shared_bytes_per_cycle", "shared memory the tensor cores read per cycle")

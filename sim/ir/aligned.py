@@ -3,7 +3,7 @@
 The products of a group of k and the accumulator are added at once: each is exact, shifted to the largest exponent among them
 (products count with the sum of their factors' exponents, zeros not at all), cut off towards zero ``kept`` bits below it, and
 the sum of these integers is cut off to f32, or rounded to the nearest f16. A zero is +0 then, NaN 0x7fffffff. This was found
-by comparing with outputs of an H200; tests/sim/ir/tensor_silicon.npz holds some.
+by comparing with outputs of an H200; tests/sim/ir/silicon holds some.
 
 The usual way computes in f32 and 32-bit integers. Factors beyond its range, infinities and NaNs take another one, in f64.
 """

@@ -10,6 +10,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from ..wgmma_format import CHAINED_MMA as CHAINED
 from . import aligned
 from .aligned import RULES
 from .build import (
@@ -139,7 +140,8 @@ def _sum_apart(b: Builder, half: bool, args: list[Any], unusual: Any) -> None:
 def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
     """(ptrs, fmt): ``mma.sync`` for a whole warp. ``ptrs``: address of an i64 array with the addresses of the operand
     registers in PTX order (d, a, b, c). fmt: bits 0-3 `Element` of a, 4-7 of b, 8-11 `Product`, 12-15 registers of a,
-    16-19 of b, 20-23 of c and d, 24 a has 16 rows, 25 the accumulator is added apart, 28-35 k, counted in numbers."""
+    16-19 of b, 20-23 of c and d, 24 a has 16 rows, 25 the accumulator is added apart, 26 sums are
+    chains (products.py), 28-35 k, counted in numbers."""
     lanes, rows = _room(b, _MOST_DEPTH * 256), _room(b, _MOST_DEPTH * 32)
     tops_a, tops_b = _room(b, _MOST_DEPTH * 128), _room(b, _MOST_DEPTH * 16)
     n_a, n_b, n_c = (_field(b, fmt, at, 4) for at in (12, 16, 20))
@@ -156,6 +158,13 @@ def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
                 b.call(multiply(b, product, halves, 1), [lanes, rows, *args])
 
     def floating(half: bool) -> None:
+        with b.if_else(nonzero(b, _field(b, fmt, CHAINED, 1))) as (chained, aligned_):
+            with chained:
+                b.call(multiply(b, Product.F16 if half else Product.F32, 2, 1), [lanes, rows, *args])
+            with aligned_:
+                exactly(half)
+
+    def exactly(half: bool) -> None:
         places = [lanes, rows, tops_a, tops_b, *args]
         with b.if_else(nonzero(b, _field(b, fmt, 25, 1))) as (apart, together):
             with apart:

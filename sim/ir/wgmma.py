@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from ..wgmma_format import DEPTH, NEGATE, PRODUCT, REGISTERS, TILES, TRANS_A, TRANS_B
+from ..wgmma_format import CHAINED, DEPTH, NEGATE, PRODUCT, REGISTERS, TILES, TRANS_A, TRANS_B
 from . import aligned
 from .aligned import RULES
 from .build import (
@@ -170,6 +170,13 @@ def _products(b: Builder, fmt: Any, places: list[Any], unusual: Any, tiles: Any)
         b.call(all_tiles(b, product), [lanes, rows, *rest, tiles])
 
     def floating(half: bool) -> None:
+        with b.if_else(nonzero(b, _field(b, fmt, CHAINED, 1))) as (chained, aligned_):
+            with chained:
+                exact(Product.F16 if half else Product.F32)
+            with aligned_:
+                as_silicon(half)
+
+    def as_silicon(half: bool) -> None:
         eight_bit = b.icmp_unsigned(">=", _field(b, fmt, 0, 4), word(Element.E4M3))
         with b.if_else(eight_bit) as branches:
             for narrow, branch in zip((True, False), branches, strict=True):

@@ -6,7 +6,7 @@ from traces.records import Stall
 from ..addresses import SHARED_REGION
 from ..far import far
 from ..jit import inline
-from ..params import FN_LDMATRIX, FN_MMA, FN_MOVMATRIX, FN_STMATRIX, SMEM_CYCLES
+from ..params import FN_LDMATRIX, FN_MMA, FN_MOVMATRIX, FN_STMATRIX, SMEM_CYCLES, TENSOR_CHAINED
 from ..raw import address_of, call
 from ..state import (
     CONSTS,
@@ -22,6 +22,7 @@ from ..state import (
     TENSOR_BUSY,
     Fault,
 )
+from ..wgmma_format import CHAINED_MMA
 from .lsu import lane_addresses, reserve_lsu
 from .memory_space import enter_window, fault, misaligned_lane, window_base
 from .opaque import load_shared, store_shared, values_opaque
@@ -75,7 +76,7 @@ def tensor(A, P, g, s, w, row, kind, mask, t):
     pointers = _pointers(A, s, w, row)
     if kind == Kind.MMA:
         if not values_opaque(A, s):
-            call(P[FN_MMA], pointers, A[row + R_IMM], 0, 0, 0, 0, 0, 0)
+            call(P[FN_MMA], pointers, A[row + R_IMM] | P[TENSOR_CHAINED] << CHAINED_MMA, 0, 0, 0, 0, 0, 0)
         A[s + TENSOR_BUSY] += A[row + R_TIME] >> 16 & 0xFFFF
         when = t + (A[row + R_TIME] & 0xFFFF)
     elif kind == Kind.MOVMATRIX:

@@ -11,7 +11,7 @@ from ..addresses import SHARED_REGION
 from ..far import far
 from ..jit import inline, outline
 from ..opaque_layout import OPAQUE
-from ..params import FN_WGMMA, WGMMA_COLUMNS, WGMMA_LINE_BYTES, WGMMA_REGISTER_CYCLES
+from ..params import FN_WGMMA, TENSOR_CHAINED, WGMMA_COLUMNS, WGMMA_LINE_BYTES, WGMMA_REGISTER_CYCLES
 from ..raw import address_of, call, load_i64, load_u32
 from ..state import (
     BLOCK,
@@ -41,7 +41,7 @@ from ..state import (
     Block,
     Fault,
 )
-from ..wgmma_format import REGISTERS, TILES, TRANS_A, TRANS_B
+from ..wgmma_format import CHAINED, REGISTERS, TILES, TRANS_A, TRANS_B
 from .lsu import LSU_PIPE
 from .memory_space import fault, window_base
 from .opaque import results_opaque, shared_opaque, values_opaque
@@ -118,6 +118,7 @@ def _multiply(A, P, g, s, w, row, hidden, t):
             for i in range(4):
                 results_opaque(A, s, A[s + SCRATCH + _SLOTS + i], row)
             return True
+    fmt |= P[TENSOR_CHAINED] << CHAINED
     end = call(P[FN_WGMMA], table, address_of(A, s + SCRATCH + _MEMBERS), fmt, a, columns, shared, scale, 0)
     if end > A[s + CTA_SHARED + A[s + CTA_SLOT + w]]:
         fault(A, g, s, w, Fault.SHARED_ADDRESS, 0, end - 16, 16, t)

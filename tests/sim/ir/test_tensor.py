@@ -1,6 +1,7 @@
 """Matrix instructions of a warp against the fragment layouts of the PTX manual."""
 
 import math
+from fractions import Fraction
 from functools import reduce
 
 import ml_dtypes
@@ -9,9 +10,10 @@ import pytest
 import tensor_oracle
 from native import buffer
 
-from isa.table import instances
+from isa.table import instances, resolve
 from isa.tensor import MMA
 from sim.ir.tensor import mma_format
+from sim.wgmma_format import CHAINED_MMA
 
 BITS = {"f64": 64, "f32": 32, "s32": 32, "tf32": 32, "f16": 16, "bf16": 16, "b1": 32}
 NUMPY = {"f16": np.float16, "bf16": ml_dtypes.bfloat16, "e4m3": ml_dtypes.float8_e4m3fn, "e5m2": ml_dtypes.float8_e5m2,
@@ -131,6 +133,24 @@ def test_mma(functions, rng, op):
     pointers[: len(found)] = [x.ctypes.data for x in last]
     functions.mma(pointers, mma_format(mods, count))
     assert (collect(last, d, rows) == got).all()
+
+
+@pytest.mark.parametrize("d", ["f32", "f16"])
+def test_sums_that_are_chains(functions, rng, d):
+    op = resolve(f"mma.sync.aligned.m16n8k16.row.col.{d}.f16.f16.{d}")
+    count = {o.name: o.count for o in op.operands}
+    a, b, c = factor(rng, "f16", (16, 16)), factor(rng, "f16", (8, 16)), rng.normal(0, 50, (16, 8)).astype(NUMPY[d])
+    want = c.astype(np.float32)
+    for k in range(16):
+        for i, j in np.ndindex(16, 8):
+            exact = Fraction(float(a[i, k])) * Fraction(float(b[j, k])) + Fraction(float(want[i, j]))
+            want[i, j] = np.float32(float(exact))
+    found = [buffer(32, np.uint32) for _ in range(count["d"])]
+    pointers = buffer(64, np.int64)
+    sources = [*spread(a, "f16", True), *spread(b, "f16", False), *spread_sums(c, d)]
+    pointers[: len(found) + len(sources)] = [x.ctypes.data for x in found + sources]
+    functions.mma(pointers, mma_format(op.mods, count) | 1 << CHAINED_MMA)
+    assert (collect(found, d, 16) == want.astype(NUMPY[d])).all()
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])

@@ -39,6 +39,8 @@ _DATA = (
     Kind.MM_RED,
 )
 _FIRST = (Kind.SHFL, Kind.VOTE, Kind.MATCH, Kind.REDUX)
+_LONG = 16
+"""Results from which on a list is remembered as a whole."""
 _KNOWN = ("param", "const")
 """State spaces that hold no opaque values."""
 _MEMORY = frozenset(
@@ -92,10 +94,11 @@ class Entry:
         """Whether the results are opaque if the values are."""
         return self.kind in _ALL or self.kind in _FIRST or self.kind == Kind.WGMMA
 
-    def words(self) -> list[int]:
-        """The entry as the core reads it."""
+    def words(self, groups: dict[tuple[Any, ...], int]) -> list[int]:
+        """The entry as the core reads it; ``groups`` numbers the long lists of results."""
         lists = [_runs(part) for part in (self.control, self.values, self.results, self.known)]
-        head = [at.PROPAGATES * self.propagates, *(len(runs) for runs in lists)]
+        group = groups.setdefault(tuple(lists[2]), len(groups) + 1) if len(self.results) >= _LONG else 0
+        head = [at.PROPAGATES * self.propagates | group << at.GROUP, *(len(runs) for runs in lists)]
         return head + [number for runs in lists for run in runs for number in run]
 
 
@@ -144,12 +147,13 @@ class Opaque:
         A, image = machine.A, machine.image
         index = np.zeros(len(image), np.int64)
         words: list[int] = []
+        groups: dict[tuple[Any, ...], int] = {}
         for span in _spans(image):
             entries = [Entry(image, pc) for pc in span]
             for pc, entry, concerned in zip(span, entries, _concerned(entries), strict=True):
                 if concerned:
                     index[pc] = 8 * len(image) + 4 * len(words)
-                    words += entry.words()
+                    words += entry.words(groups)
                     A[A[st.CODE] + pc * st.ROW_WORDS + st.R_HEAD] |= 1 << at.FLAG_OPAQUE_BIT
         table = np.concatenate([index.view(np.uint8), np.array(words, np.uint32).view(np.uint8)])
         self.table = Bytes(table.size)

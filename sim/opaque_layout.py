@@ -25,8 +25,12 @@ WARP_FLAGS = 1024
 """Bytes of register flags of a warp slot: predicates first, slots from 96 + 7 on."""
 FLAG_OPAQUE_BIT = 62
 """Bit of an instruction's head: it may meet opaque values, so its entry of the table is looked at."""
+GROUP_AT = WARP_FLAGS - 8
+"""Offset among a warp's flags: number of the list of results all of which are opaque, 0 if none is known to be."""
+GROUP = 1
+"""Bit of the first word of an entry from which on the number of its list of results is, 0 for short ones."""
 PROPAGATES = 1
-"""First word of an entry: its results are opaque if its values are. Then the number of runs (first flag, count) of
+"""Bit of the first word of an entry: its results are opaque if its values are. Then the number of runs (first flag, count) of
 control operands, values, results, and results that are known in any case."""
 
 

@@ -77,6 +77,8 @@ from ..state import (
 )
 from .l2 import l2_atomic, l2_demote, l2_discard, l2_hint, l2_prefetch, l2_read, l2_write
 
+_HUB_HEARS = ~(1 << Request.LOAD | 1 << Request.MERGED | 1 << Request.TMA_LOAD)
+"""Requests after which the hub may expect another packet first."""
 _AHEAD = 8
 """Requests by which L2's tags are brought near before they are needed."""
 QUANTUM = 128
@@ -333,13 +335,17 @@ def memory_step(A, P, g, gpu, q):
     """Serve quantum ``[q, q + QUANTUM)`` of a GPU. Returns the earliest cycle at which anything here happens again."""
     busy = tma_requests(A, P, gpu, q)
     total = _sort(A, P, g, gpu, q)
+    arrival = hub.arrival_time(A, g)
     for i in range(total):
         at = A[g + SORTED + i]
         if i + _AHEAD < total:
             l2_prefetch(A, P, g, A[A[g + SORTED + i + _AHEAD] + 1] >> 4)
-        if hub.arrival_time(A, g) <= A[at]:
+        if arrival <= A[at]:
             arrivals(A, P, g, gpu, A[at] + 1, q)
+            arrival = hub.arrival_time(A, g)
         _serve(A, P, g, gpu, _sender(A, at), at)
+        if 1 << (A[at + 2] & 15) & _HUB_HEARS:
+            arrival = hub.arrival_time(A, g)
     if hub.arrival_time(A, g) < q + QUANTUM:
         arrivals(A, P, g, gpu, q + QUANTUM, q)
     hub.advance(A, P, g, gpu, q + QUANTUM)

@@ -9,6 +9,8 @@ from ..far import far
 from ..jit import inline, outline
 from ..opaque_layout import (
     FLAGS,
+    GROUP,
+    GROUP_AT,
     LINES,
     OPAQUE,
     PROPAGATES,
@@ -84,6 +86,19 @@ def _set(flags, entry, which, value):
             store_8(at + k, value)
 
 
+@outline
+def _set_results(flags, entry, value):
+    """Make the results opaque or known. Long lists, which are the same for many instructions, are not written again."""
+    group = load_u32(entry) >> GROUP
+    if value and group and load_i64(flags + GROUP_AT) == group:
+        return
+    _set(flags, entry, _RESULTS, value)
+    if value == 0:
+        store_64(flags + GROUP_AT, 0)
+    elif group:
+        store_64(flags + GROUP_AT, group)
+
+
 @far
 def opaque_operands(A, P, g, s, w, row, mask, t):
     """Before an instruction: check its control operands, pass opaqueness on from values to results.
@@ -97,11 +112,12 @@ def opaque_operands(A, P, g, s, w, row, mask, t):
     A[s + VALUES] = opaque
     whole = mask & A[s + LIVE + w] == A[s + LIVE + w]
     if opaque and load_u32(entry) & PROPAGATES:
-        _set(flags, entry, _RESULTS, 1)
+        _set_results(flags, entry, 1)
     elif whole:
-        _set(flags, entry, _RESULTS, 0)
-    if whole:
+        _set_results(flags, entry, 0)
+    if whole and _count(entry, _KNOWN):
         _set(flags, entry, _KNOWN, 0)
+        store_64(flags + GROUP_AT, 0)
     return 1 + opaque
 
 
@@ -114,7 +130,7 @@ def values_opaque(A, s):
 @outline
 def results_opaque(A, s, w, row):
     """What the instruction read was opaque."""
-    _set(_flags(A, s, w), _entry(A, row), _RESULTS, 1)
+    _set_results(_flags(A, s, w), _entry(A, row), 1)
 
 
 @outline

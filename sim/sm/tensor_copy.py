@@ -14,6 +14,8 @@ from ..state import (
     FUNCTIONAL,
     LAUNCH_PARAM_BYTES,
     LAUNCH_PARAMS,
+    LINE_LIMIT,
+    MEMORY_LINES,
     R_SIDE,
     R_SUB,
     SCRATCH,
@@ -58,7 +60,7 @@ from .cluster import OFFSET, member, owner, shared_base
 from .memory_space import allocated_range, fault, is_own, memory_delta
 from .opaque import copied_opaque, copy_out, mark_copied
 from .operands import CONSTANT, registers
-from .tma import begin, enter, touch
+from .tma import LEFT, LINE, LINE_HEAD, LINE_TAIL, LINES, begin, enter, touch, unit
 
 _BOX = SCRATCH + 64
 _COORD, _COUNT, _LOG, _MASK, _ROWS, _DELTA = _BOX, _BOX + 5, _BOX + 10, _BOX + 11, _BOX + 12, _BOX + 13
@@ -139,8 +141,39 @@ def _row_address(A, s, m, k):
 
 
 @outline
+def _touch_lines(A, g, s, m, i):
+    """`_touch_rows` of a plain box: rows of whole lines of a matrix, all inside and allocated. False if it is no such box;
+    nothing has been done then."""
+    nbytes, x = A[s + _COUNT] << A[s + _LOG], A[s + _COORD]
+    y, n = A[s + _COORD + 1], A[s + _ROWS]
+    stride = load_i64(m + STRIDE)
+    address = load_i64(m + ADDRESS) + y * stride + (x << A[s + _LOG])
+    plain = load_u8(m + RANK) == 2 and load_u16(m + ELEMENT_STRIDE) == 1 and load_u16(m + ELEMENT_STRIDE + 2) == 1
+    inside = x >= 0 and x + A[s + _COUNT] <= load_i64(m + DIM) and y >= 0 and y + n <= load_i64(m + DIM + 8)
+    if not plain or not inside or (nbytes | address | stride) & 127:
+        return False
+    u, per_row = unit(A, s), nbytes >> 7
+    tail, line = A[u + LINE_TAIL], (address & OFFSET_MASK) >> 7
+    if tail - A[u + LINE_HEAD] + n * per_row > LINES or line + (n * stride >> 7) > A[g + MEMORY_LINES]:
+        return False
+    limits = A[g + LINE_LIMIT]
+    for _ in range(n):
+        for k in range(per_row):
+            if load_u8(limits + line + k) != 128:
+                return False
+            A[u + LINE + tail % LINES] = (line + k) << 4 | 15
+            tail += 1
+        line += stride >> 7
+    A[u + LINE_TAIL] = tail
+    A[u + LEFT + i] += n * per_row
+    return True
+
+
+@outline
 def _touch_rows(A, P, g, s, w, m, i, lane, t):
     """Requests of copy ``i`` (none if negative) for what lies inside the tensor. False after a fault."""
+    if i >= 0 and _touch_lines(A, g, s, m, i):
+        return True
     step = load_u16(m + ELEMENT_STRIDE)
     first = max(0, A[s + _COORD])
     end = min(load_i64(m + DIM), A[s + _COORD] + (A[s + _COUNT] - 1) * step + 1)

@@ -30,7 +30,7 @@ from .requests import request
 
 _QUANTUM = 128
 COPIES = 128
-_LINES = 16384
+LINES = 16384
 _t = Layout(TMA)
 ENGINE_FREE = _t.field()
 """Ticks at which the engine can begin another copy."""
@@ -59,7 +59,7 @@ BYTES = _t.field(COPIES)
 """Bytes the mbarrier counts; negative: a multicast; 0: nobody is told (prefetch)."""
 GROUPS = _t.field(1152)
 """Words of bulk_groups.py."""
-LINE = _t.field(_LINES)
+LINE = _t.field(LINES)
 """Requests to come: line << 4 | sectors, in a ring."""
 assert _t.words <= TMA + TMA_WORDS
 
@@ -74,7 +74,7 @@ def unit(A, s):
 def has_room(A, s):
     """Whether another copy of any size can be queued."""
     u = unit(A, s)
-    return A[u + TAIL] - A[u + OLDEST] <= COPIES - 32 and A[u + LINE_TAIL] - A[u + LINE_HEAD] < _LINES // 2
+    return A[u + TAIL] - A[u + OLDEST] <= COPIES - 32 and A[u + LINE_TAIL] - A[u + LINE_HEAD] < LINES // 2
 
 
 @inline
@@ -103,11 +103,11 @@ def touch(A, P, s, i, address, nbytes):
     """Requests for the sectors of ``nbytes`` from an address on, all within the GPU's memory; at most half the ring."""
     u = unit(A, s)
     first, end = address >> 5, (address + nbytes + 31) >> 5
-    while first < end and A[u + LINE_TAIL] - A[u + LINE_HEAD] < _LINES:
+    while first < end and A[u + LINE_TAIL] - A[u + LINE_HEAD] < LINES:
         line = first >> 2
         last = min(end, (line + 1) << 2)
         sectors = (1 << (last - (line << 2))) - (1 << (first - (line << 2)))
-        A[u + LINE + A[u + LINE_TAIL] % _LINES] = line << 4 | sectors
+        A[u + LINE + A[u + LINE_TAIL] % LINES] = line << 4 | sectors
         A[u + LINE_TAIL] += 1
         A[u + LEFT + i] += 1
         first = last
@@ -121,7 +121,7 @@ def enter(A, P, s, i):
     A[u + WAITING + i] = n if A[u + KIND + i] == Request.TMA_LOAD else 0
     ticks = A[u + BEGIN + i]
     for k in range(n):
-        word = A[u + LINE + (A[u + LINE_TAIL] - n + k) % _LINES]
+        word = A[u + LINE + (A[u + LINE_TAIL] - n + k) % LINES]
         ticks += interval(P, A[u + KIND + i], word & 15)
     A[u + ENGINE_FREE] = max(ticks, A[u + BEGIN + i] + P[TMA_COPY_CYCLES] * TICKS)
     A[s + TMA_BUSY] += 1
@@ -144,7 +144,7 @@ def tma_send(A, P, s, until):
         kind = A[u + KIND + i]
         ticks = A[u + BEGIN + i]
         while A[u + LEFT + i] > 0 and ticks < until * TICKS and A[s + REQUEST_COUNT] < REQUESTS - 200:
-            word = A[u + LINE + A[u + LINE_HEAD] % _LINES]
+            word = A[u + LINE + A[u + LINE_HEAD] % LINES]
             A[u + LINE_HEAD] += 1
             A[u + LEFT + i] -= 1
             index = 8 * popcount(word & 15) if kind == Request.TMA_REDUCE else i

@@ -4,6 +4,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import simasm
@@ -74,10 +75,30 @@ def test_command(capsys):
     assert simasm.main(["conform", str(HERE), "--only", "nosuch"]) == 2
 
 
+def test_a_spec_of_several_modules(tmp_path):
+    """The kernel calls a function of the other module; the outputs are those of the one-module spec."""
+    head = ".version 9.0\n.target sm_90a\n.address_size 64\n"
+    (tmp_path / "a.ptx").write_text(
+        head
+        + """.extern .func (.reg .u32 r) twice(.reg .u32 x);
+.visible .entry k(.param .u64 x) { .reg .u32 %r<3>; .reg .u64 %d<3>; ld.param.u64 %d0, [x]; mov.u32 %r0, %tid.x;
+mad.wide.u32 %d1, %r0, 4, %d0; call (%r1), twice, (%r0); st.global.u32 [%d1], %r1; ret; }\n"""
+    )
+    (tmp_path / "b.ptx").write_text(
+        head + ".visible .func (.reg .u32 r) twice(.reg .u32 x) { add.u32 r, x, x; ret; }\n"
+    )
+    launch = {"kernel": "k", "grid": [1, 1, 1], "block": [32, 1, 1], "args": [{"buf": "x"}]}
+    spec = {"format": 1, "name": "two", "module": ["a.ptx", "b.ptx"], "launches": [launch],
+            "buffers": {"x": {"dtype": "u32", "shape": [32], "init": {"kind": "zeros"}}},
+            "compare": [{"buf": "x", "mode": "exact"}]}  # fmt: skip
+    (tmp_path / "two.json").write_text(json.dumps(spec))
+    np.savez(tmp_path / "two.npz", x=2 * np.arange(32, dtype=np.uint32))
+    (outcome,) = run_specs(tmp_path, ["two"], assemble, DEFAULT_PRESET, [], True)
+    assert outcome.ok, outcome.reason
+
+
 def test_outputs_that_differ_are_failures(tmp_path):
     """The recorded outputs decide: a changed one fails, with the place."""
-    import numpy as np
-
     for name in ("mem_bytes.json", "mem_bytes.ptx"):
         (tmp_path / name).write_bytes((HERE / name).read_bytes())
     recorded = dict(np.load(HERE / "mem_bytes.npz"))

@@ -105,7 +105,7 @@ def main() -> None:
     results = compared(chosen)
     report(results)
     if options.record:
-        fixed = [result for result in results if not result[0].name.startswith("rows:")]
+        fixed = [result for result in results if not result[0].name.startswith(("rows:", "program:"))]
         kept = {one.name: [digest(one.text), other.accepted] for one, _, other in fixed[:: options.record]}
         VERDICTS.write_text(json.dumps(kept, indent=0) + "\n", encoding="utf-8")
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from assembler import emit_ptx
 from isa.table import CHAPTERS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +59,15 @@ class Mutant:
 def sources() -> dict[str, str]:
     """The right programs by name: what compilers wrote, and texts that ptxas accepts."""
     paths = [*sorted(CONFORM.glob("*.ptx")), *sorted((CONFORM / "accept").glob("*.ptx"))]
-    return {path.stem: path.read_text(encoding="utf-8") for path in paths} | dict(_rows())
+    return {path.stem: path.read_text(encoding="utf-8") for path in paths} | dict(_programs()) | dict(_rows())
+
+
+def _programs() -> Iterator[tuple[str, str]]:
+    """The PTX of programs of this repository that use no extension: `program:name`."""
+    for path in sorted((ROOT / "programs").glob("*/*.s")):
+        text = emit_ptx(path)
+        if "/* extension:" not in text and ".entry" in text:
+            yield f"program:{path.stem}", text
 
 
 def _rows() -> Iterator[tuple[str, str]]:

@@ -18,8 +18,8 @@ from .params import SMS, TRACE_PACKETS, WINDOW_CYCLES
 if TYPE_CHECKING:
     from .machine import Machine
 
-_ROOM = 1 << 18
-"""Records after which the run returns so that the ring can be emptied."""
+_ROOM = 1 << 15
+"""Records after which the run returns so that the ring can be emptied: what is written again and again stays cached."""
 _WARPS = 1 << 17
 _PACKETS = 1 << 18
 
@@ -28,7 +28,7 @@ class Ring:
     """Records of one kind of one GPU: ``words`` int64 each."""
 
     def __init__(self, records: int, words: int) -> None:
-        self.data = Bytes(records * words * 8)
+        self.data = Bytes(records * words * 8, dense=True)
         self.words = words
 
     @property

@@ -1,12 +1,16 @@
 """One trace record per warp instruction, into the GPU's ring. Format: traces/records.py."""
 
+from traces.records import RECORD_WORDS
+
 from ..jit import inline
-from ..raw import load_i64, store_64
+from ..raw import address_of, store_64
 from ..state import (
     CTA_LAUNCH,
     CTA_LINEAR,
     CTA_SLOT,
+    LAST_LOAD,
     LAUNCH_ID,
+    LOAD_RECORD,
     SM_INDEX,
     TRACE_ADDRESS,
     TRACE_COUNT,
@@ -31,11 +35,18 @@ def traced(A, g, s, t):
 
 
 @inline
-def emit(A, g, s, w, t, done, pc, kind, mask, stall, reason, queue, queue_reason, address, amount):
-    """Append a record; the driver empties the ring before it can overflow."""
+def _append(A, g):
+    """Host address of the ring's next record; the driver empties the ring before it can overflow."""
     n = A[g + TRACE_COUNT]
     A[g + TRACE_COUNT] = n + 1
-    at = A[g + TRACE_ADDRESS] + 64 * n
+    return A[g + TRACE_ADDRESS] + 64 * n
+
+
+@inline
+def emit(A, g, s, w, t, done, pc, kind, mask, stall, reason, queue, queue_reason, address, amount):
+    """Write a record to the ring; that of a load in flight to its entry, until its completion is known."""
+    entry = A[s + LAST_LOAD]
+    at = address_of(A, s + LOAD_RECORD + entry * RECORD_WORDS) if entry >= 0 else _append(A, g)
     c = A[s + CTA_SLOT + w]
     store_64(at, t)
     store_64(at + 8, done)
@@ -48,18 +59,8 @@ def emit(A, g, s, w, t, done, pc, kind, mask, stall, reason, queue, queue_reason
 
 
 @inline
-def keep(A, g, entry):
-    """Take the last record back into a load entry until its completion is known."""
-    A[g + TRACE_COUNT] -= 1
-    at = A[g + TRACE_ADDRESS] + 64 * A[g + TRACE_COUNT]
-    for i in range(8):
-        A[entry + i] = load_i64(at + 8 * i)
-
-
-@inline
 def complete(A, g, entry, done):
     """Write the record of a load that completed at cycle ``done``."""
-    at = A[g + TRACE_ADDRESS] + 64 * A[g + TRACE_COUNT]
-    A[g + TRACE_COUNT] += 1
-    for i in range(8):
+    at = _append(A, g)
+    for i in range(RECORD_WORDS):
         store_64(at + 8 * i, A[entry + i] if i != 1 else done)

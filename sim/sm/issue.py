@@ -22,7 +22,6 @@ from ..state import (
     LAST,
     LAST_LOAD,
     LIVE,
-    LOAD_RECORD,
     MAIL_NEXT,
     NEXT,
     PATH_COUNT,
@@ -48,7 +47,7 @@ from ..state import (
     Block,
 )
 from .delivery import deliver
-from .emit import emit, keep, traced
+from .emit import emit, traced
 from .execute import MEMORY_KINDS, other
 from .opaque import opaque_operands
 from .operands import guard_mask, operand
@@ -98,9 +97,6 @@ def record(A, P, g, s, w, row, pc, kind, mask, stall, queue, reasons, t):
         address = A[s + SCRATCH + 32]
         nbytes = (1 << (sub & 15)) * max(1, sub >> 16 & 15) * popcount(mask)
     emit(A, g, s, w, t, done, pc, kind, mask, stall, reasons & 255, queue, reasons >> 8, address, nbytes)
-    entry = A[s + LAST_LOAD]
-    if entry >= 0:
-        keep(A, g, s + LOAD_RECORD + entry * 8)
     return 0
 
 

@@ -91,6 +91,7 @@ TMA_ISSUE_CYCLES = _row("tma.load_issue_cycles", "a thread's bulk load to its ne
 TMA_LINE_TICKS = _row("tma.line_interval_ticks", "1/1024 cycles between two 128-byte lines of a load")
 TMA_SECTOR_TICKS = _row("tma.store_sector_interval_ticks", "1/1024 cycles a 32-byte sector of a store takes")
 TMA_REDUCE_TICKS = _row("tma.reduce_sector_interval_ticks", "1/1024 cycles a 32-byte sector of a reduction takes")
+TMA_PEER_TICKS = _row("tma.peer_line_interval_ticks", "1/1024 cycles a line of a store to another GPU takes")
 TMA_COPY_CYCLES = _row("tma.copy_interval_cycles", "two copies start at least so far apart")
 TMA_READ_CYCLES = _row("tma.store_read_cycles", "last sector of a store to its source being free")
 TMA_WRITTEN_CYCLES = _row("tma.store_written_cycles", "the source of a store being free to the store being complete")

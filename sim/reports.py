@@ -37,7 +37,7 @@ _FAULTS = {
     st.Fault.ASSERT: "assertion failed",
     st.Fault.FREE: "free of {address:#x}, which malloc did not give or which was freed before",
     st.Fault.CALL: "call of {address:#x}, where none of the functions begins that this call may reach",
-    st.Fault.PEER_COPY: "{what}: bulk copies reach the memory of their own GPU only, not {address:#x}",
+    st.Fault.PEER_COPY: "{what}: only plain bulk stores reach the memory of another GPU, not this copy at {address:#x}",
     st.Fault.RANKS: "{what}: the mask {address:#x} names CTAs that a cluster of {nbytes} does not have",
     st.Fault.TENSOR_MAP: "{what}: there is no tensor map at {address:#x} that fits this instruction",
     st.Fault.OPAQUE_CONTROL: "{what}: its guard, an address or another operand that decides what it does is opaque",

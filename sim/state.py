@@ -59,7 +59,7 @@ class Request(IntEnum):
     """What an SM asks of the memory step."""
 
     (LOAD, MERGED, STORE, ATOM, RED, EGRESS, FENCE, COPY, PREFETCH, DISCARD, TMA_LOAD, TMA_STORE,
-     TMA_REDUCE) = range(13)  # fmt: skip
+     TMA_REDUCE, TMA_PEER) = range(14)  # fmt: skip
 
 
 class Stop(IntEnum):

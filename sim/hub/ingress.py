@@ -202,13 +202,15 @@ def _trace(A, P, g, gpu, t, row):
 
 @outline
 def ingress(A, P, g, gpu, t, row):
-    """A packet arrived at cycle ``t``. 1: it answers an SM's load or atomic, and the core takes its data; 0: done."""
+    """A packet arrived at cycle ``t``. 1: it answers an SM's load, atomic or bulk store (bit 32 of OP), which the core sees
+    to; 0: done."""
     kind = A[row + KIND]
     _trace(A, P, g, gpu, t, row)
     if kind == Packet.STORE or kind == Packet.STORE_SYNC:
         _store(A, P, g, gpu, t, row, A[row + ADDR])
     elif kind == Packet.ACK:
         settle(A, g, A[row + ORDER])
+        return A[row + OP] >> 32
     elif kind == Packet.LOAD_RESP:
         return 1
     elif kind == Packet.ROWSP:

@@ -10,7 +10,7 @@ from ..far import far
 from ..hub import hub
 from ..hub.dam import WATCHES, ack_mask
 from ..jit import inline, outline
-from ..net.packet import ADDR, DATA, MASK_HI, MASK_LO, TAG
+from ..net.packet import ADDR, DATA, KIND, MASK_HI, MASK_LO, OP, TAG, Packet
 from ..params import (
     FENCE_SYS_CYCLES,
     FN_LOAD,
@@ -24,13 +24,15 @@ from ..params import (
 )
 from ..raw import BIG, address_of, call
 from ..sm.async_copy import copy_done
+from ..sm.bulk_peer import peer_written
 from ..sm.cta import free_warp
 from ..sm.emit import complete
 from ..sm.l1 import l1_fill
 from ..sm.operands import answered
 from ..sm.requests import free_load
 from ..sm.scoreboard import schedule, set_ready
-from ..sm.tma import hold_back, tma_answer, tma_requests
+from ..sm.tma import hold_back, tma_answer
+from ..sm.tma_send import tma_requests
 from ..state import (
     BLOCK,
     BUCKET,
@@ -307,7 +309,11 @@ def arrivals(A, P, g, gpu, until, q):
         t = hub.arrival_time(A, g)
         row = hub.take_arrival(A, g)
         if hub_ingress(A, P, g, gpu, t, row) == 1:
-            _deliver(A, P, g, gpu, row, max(t + P[HUB_REPLY], q + QUANTUM))
+            when = max(t + P[HUB_REPLY], q + QUANTUM)
+            if A[row + KIND] == Packet.ACK:
+                peer_written(A, _sm_at(A, P, gpu, A[row + TAG] >> 16), A[row + OP] & 0xFFFF, when)
+            else:
+                _deliver(A, P, g, gpu, row, when)
     return 0
 
 
@@ -333,7 +339,7 @@ def _end_throttle(A, P, g, gpu, q):
 @far
 def memory_step(A, P, g, gpu, q):
     """Serve quantum ``[q, q + QUANTUM)`` of a GPU. Returns the earliest cycle at which anything here happens again."""
-    busy = tma_requests(A, P, gpu, q)
+    busy = tma_requests(A, P, g, gpu, q)
     total = _sort(A, P, g, gpu, q)
     arrival = hub.arrival_time(A, g)
     for i in range(total):

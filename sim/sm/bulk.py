@@ -1,6 +1,7 @@
 """Bulk copies: cp.async.bulk, cp.reduce.async.bulk and their tensor forms, each by one thread.
 
-Data moves when the copy is issued; tma.py has its time. bulk_operands.py says where the operands are.
+Data moves when the copy is issued, that of a store to another GPU when it arrives; tma.py has its time. bulk_operands.py
+says where the operands are.
 """
 
 from traces.records import Stall
@@ -40,6 +41,7 @@ from .bulk_operands import (
     shared_operand,
     to_shared,
 )
+from .bulk_peer import is_peer, peer_store
 from .cluster import OFFSET, distributed_time, shared_base
 from .mailbox import PHASE, post
 from .mbarrier_object import TX, add
@@ -83,10 +85,12 @@ def _store(A, P, g, gpu, s, w, row, lane, nbytes, t):
     who = shared_operand(A, g, s, w, lane, source, nbytes, 16, t)
     if who < 0:
         return False
+    at = shared_base(A, who) + (source & OFFSET)
+    if sub >> REDUCE & 1 == 0 and is_peer(A, gpu, address):
+        return peer_store(A, P, g, s, w, row, lane, address, at, nbytes, t)
     target = global_operand(A, g, gpu, s, w, lane, address, nbytes, t)
     if target == 0:
         return False
-    at = shared_base(A, who) + (source & OFFSET)
     really = copy_out(A, g, s, w, gpu, address, at, nbytes, lane, t)
     if really < 0:
         return False

@@ -36,14 +36,22 @@ def forget_groups(A, s, w):
         A[u + _pending(WRITTEN, w, i)] = 0
 
 
-@outline
-def in_group(A, s, w, read, written):
-    """A copy of the open group that has read its source, and is complete, at these cycles."""
+@inline
+def open_copy(A, s, w):
+    """A copy joins the open group. Returns the group's number; `group_progress` is to be told of both ends of the copy."""
     u = unit(A, s)
     group = A[u + _OPEN + w]
     A[s + PENDING + w] += 1
     A[u + _pending(READ, w, group)] += 1
     A[u + _pending(WRITTEN, w, group)] += 1
+    return group
+
+
+@outline
+def in_group(A, s, w, read, written):
+    """A copy of the open group that has read its source, and is complete, at these cycles."""
+    u = unit(A, s)
+    group = open_copy(A, s, w)
     if not post(A, s, read, READ, w, group) or not post(A, s, written, WRITTEN, w, group):
         for kind in range(READ, WRITTEN + 1):
             A[u + _pending(kind, w, group)] = 0

@@ -1,23 +1,20 @@
 """Tensor memory accelerator, one per SM: turns bulk copies into requests for lines, in order, at the pace of its path to L2.
 
-A copy moves its data when it is issued; what a program can observe is when it is told that the copy is complete. The
-engine is a serialiser: when a copy's requests leave is known at its issue, and the memory step asks for those of a quantum.
+A copy moves its data when it is issued, a store to another GPU when its packets leave and arrive; what a program can observe
+is when it is told that the copy is complete. The engine is a serialiser: when a copy's requests leave is known at its
+issue, and the memory step asks for those of a quantum (tma_send.py).
 """
 
 from ..far import far
 from ..jit import inline, outline
 from ..layout import Layout
-from ..params import SMS, TICKS, TMA_COPY_CYCLES, TMA_LINE_TICKS, TMA_REDUCE_TICKS, TMA_SECTOR_TICKS, TMA_START
+from ..params import TICKS, TMA_COPY_CYCLES, TMA_LINE_TICKS, TMA_REDUCE_TICKS, TMA_SECTOR_TICKS, TMA_START
 from ..raw import popcount
 from ..state import (
     CLUSTER_CTAS,
     CLUSTER_MEMBER,
     COLD,
     CTAS,
-    REQUEST_COUNT,
-    REQUESTS,
-    SM_ARENA,
-    SM_WORDS,
     TMA,
     TMA_BUSY,
     TMA_WORDS,
@@ -26,9 +23,7 @@ from ..state import (
 from .cluster import OFFSET, shared_base
 from .mailbox import PHASE, post
 from .mbarrier_object import TX, add
-from .requests import request
 
-_QUANTUM = 128
 COPIES = 128
 LINES = 16384
 _t = Layout(TMA)
@@ -57,6 +52,12 @@ TARGET = _t.field(COPIES)
 """Arena index of the object's SM; of a multicast, record of the cluster << 16 | mask of ranks."""
 BYTES = _t.field(COPIES)
 """Bytes the mbarrier counts; negative: a multicast; 0: nobody is told (prefetch)."""
+PEER_ADDRESS = _t.field(COPIES)
+"""Of a store to another GPU: address of its next byte there; OBJECT is that of its source, TARGET the group << 8 | warp."""
+PEER_BYTES = _t.field(COPIES)
+"""Bytes of it that are not sent."""
+PEER_FREE = _t.field()
+"""Tick at which the next line of a store to another GPU can leave."""
 GROUPS = _t.field(1152)
 """Words of bulk_groups.py."""
 LINE = _t.field(LINES)
@@ -135,43 +136,8 @@ def hold_back(A, s, t):
     A[u + ENGINE_FREE] = max(A[u + ENGINE_FREE], t * TICKS)
 
 
-@far
-def tma_send(A, P, s, until):
-    """Send the requests of one SM that leave before cycle ``until``. Returns whether any are left."""
-    u = unit(A, s)
-    while A[u + SENT] < A[u + TAIL]:
-        i = A[u + SENT] % COPIES
-        kind = A[u + KIND + i]
-        ticks = A[u + BEGIN + i]
-        while A[u + LEFT + i] > 0 and ticks < until * TICKS and A[s + REQUEST_COUNT] < REQUESTS - 200:
-            word = A[u + LINE + A[u + LINE_HEAD] % LINES]
-            A[u + LINE_HEAD] += 1
-            A[u + LEFT + i] -= 1
-            index = 8 * popcount(word & 15) if kind == Request.TMA_REDUCE else i
-            request(A, s, ticks // TICKS, word >> 4, word & 15, kind, index, 0, -1)
-            ticks += interval(P, kind, word & 15)
-        A[u + BEGIN + i] = ticks
-        if A[u + LEFT + i] > 0:
-            return 1
-        A[u + SENT] += 1
-        A[s + TMA_BUSY] -= 1
-        _forget(A, s)
-    return 0
-
-
 @inline
-def tma_requests(A, P, gpu, q):
-    """Send the requests of all SMs in the quantum from ``q`` on. Returns how many SMs have more of them."""
-    busy = 0
-    for index in range(P[SMS]):
-        s = A[SM_ARENA] + (gpu * P[SMS] + index) * SM_WORDS
-        if A[s + TMA_BUSY] > 0:
-            busy += tma_send(A, P, s, q + _QUANTUM)
-    return busy
-
-
-@inline
-def _forget(A, s):
+def forget(A, s):
     """Entries of copies that are complete may be used again, in order."""
     u = unit(A, s)
     while A[u + OLDEST] < A[u + SENT] and A[u + WAITING + A[u + OLDEST] % COPIES] == 0:
@@ -207,5 +173,5 @@ def tma_answer(A, P, g, s, i, when):
     A[u + WAITING + i] -= 1
     if A[u + WAITING + i] == 0:
         signal(A, P, g, s, i, A[u + DONE + i])
-        _forget(A, s)
+        forget(A, s)
     return 0

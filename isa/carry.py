@@ -37,14 +37,17 @@ def _sum(a: V, b: V, carry: V | None) -> tuple[V, V]:
     return total, out | (total < first)
 
 
-def _difference(a: V, b: V, borrow: V | None) -> tuple[V, V]:
-    """a - b - borrow of unsigned values, and its borrow out."""
+def _difference(a: V, b: V, carry: V | None) -> tuple[V, V]:
+    """a - b - 1 + carry of unsigned values (carry 1 if there is none), and the carry of a + ~b + carry.
+
+    The manual calls the condition code a borrow here, but silicon subtracts by adding: code that nvcc emits reads what
+    `sub.cc` left by `addc` and expects 1 where nothing was borrowed.
+    """
     first = a - b
-    out = a < b
-    if borrow is None:
-        return first, out
-    total = first - _one(borrow, a)
-    return total, out | (first < total)
+    if carry is None:
+        return first, ~(a < b)
+    total = first - _one(~carry, a)
+    return total, ~((a < b) | (first < total))
 
 
 def _unsigned(a: V) -> V:
@@ -60,8 +63,8 @@ def add(op: Op, a: V, b: V, carry: V | None = None) -> Any:
     return _finish(op, _sum(_unsigned(a), _unsigned(b), carry), a.t)
 
 
-def sub(op: Op, a: V, b: V, borrow: V | None = None) -> Any:
-    return _finish(op, _difference(_unsigned(a), _unsigned(b), borrow), a.t)
+def sub(op: Op, a: V, b: V, carry: V | None = None) -> Any:
+    return _finish(op, _difference(_unsigned(a), _unsigned(b), carry), a.t)
 
 
 def mad(op: Op, a: V, b: V, c: V, carry: V | None = None) -> Any:

@@ -283,9 +283,9 @@ def test_carry_chains(w: int):
         assert apply(f"add.cc.{t}", a, b) == ([x + y & mask for x, y, _ in rows], [x + y >> w for x, y, _ in rows])
         assert apply(f"addc.{t}", a, b, c) == [x + y + z & mask for x, y, z in rows]
         assert apply(f"addc.cc.{t}", a, b, c)[1] == [x + y + z >> w for x, y, z in rows]
-        assert apply(f"sub.cc.{t}", a, b) == ([x - y & mask for x, y, _ in rows], [int(x < y) for x, y, _ in rows])
-        assert apply(f"subc.{t}", a, b, c) == [x - y - z & mask for x, y, z in rows]
-        assert apply(f"subc.cc.{t}", a, b, c)[1] == [int(x < y + z) for x, y, z in rows]
+        assert apply(f"sub.cc.{t}", a, b) == ([x - y & mask for x, y, _ in rows], [int(x >= y) for x, y, _ in rows])
+        assert apply(f"subc.{t}", a, b, c) == [x - y - 1 + z & mask for x, y, z in rows]
+        assert apply(f"subc.cc.{t}", a, b, c)[1] == [int(x - y - 1 + z >= 0) for x, y, z in rows]
         high = [(number(x, t) * number(y, t) >> w & mask) + y for x, y, _ in rows]
         assert apply(f"mad.hi.cc.{t}", a, b, b) == ([h & mask for h in high], [h >> w for h in high])
         assert apply(f"madc.lo.{t}", a, b, a, c) == [x * y + x + z & mask for x, y, z in rows]

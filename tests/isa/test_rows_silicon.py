@@ -31,6 +31,11 @@ def emulated(op: Op) -> bool:
     return op.instr.mnemonic in SUMS and wide
 
 
+def borrows(op: Op) -> bool:
+    """Subtractions, of which the record has the borrow where the condition code is its complement."""
+    return op.instr.mnemonic == "subc" or (op.instr.mnemonic == "sub" and "cc" in op.mods)
+
+
 @cache
 def recorded() -> tuple[tuple[Op, list[Array], Array], ...]:
     """(Op, raw bits of its sources, raw bits of its results)."""
@@ -53,12 +58,13 @@ def computed(op: Op, sources: list[Array]) -> list[Array]:
     for raw, t in zip(sources, op.lane_types()[1], strict=True):
         bits = LANE_BITS[t]
         if t == "pred":
-            values.append(Value(raw != 0, t))
+            values.append(Value((raw != 0) ^ borrows(op), t))
         else:
             values.append(Value((raw & np.uint64((1 << bits) - 1)).astype(f"u{bits // 8}"), f"u{bits}").bits(t))
     assert op.instr.lane is not None
     out = op.instr.lane(op, *values)
-    return [_bits(v) for v in (out if isinstance(out, tuple) else (out,))]
+    bits = [_bits(v) for v in (out if isinstance(out, tuple) else (out,))]
+    return [bits[0], bits[1] ^ np.uint64(1)] if borrows(op) and len(bits) == 2 else bits
 
 
 def _bits(value: Value) -> Array:

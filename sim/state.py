@@ -268,9 +268,9 @@ MAILS = 4096
 MAIL_WORDS = 4
 MAIL = _c.field(MAILS * MAIL_WORDS)
 """Timed effects, the earliest last: time, kind, what it is for, by how much."""
-COPY_ARRIVALS = 2048
-COPY_ARRIVAL = _c.field(3 * COPY_ARRIVALS)
-"""Arrivals that wait for cp.async: warp, groups of it, mbarrier object."""
+COPY_ARRIVALS, ARRIVAL_WORDS = 2048, 4
+COPY_ARRIVAL = _c.field(ARRIVAL_WORDS * COPY_ARRIVALS)
+"""Arrivals that wait for cp.async: warp, groups of it, mbarrier object, how many."""
 TMA_WORDS = 24576
 TMA = _c.field(TMA_WORDS)
 """The SM's tensor memory accelerator (sm/tma.py)."""

@@ -8,6 +8,7 @@ from ..jit import inline, outline
 from ..params import FN_ADDRESSES, MEM_INTERVAL
 from ..raw import call, ctz, load_u8, load_u32, store_8
 from ..state import (
+    ARRIVAL_WORDS,
     BLOCK,
     COLD,
     COPY_ARRIVAL,
@@ -201,13 +202,13 @@ def _arrive(A, s, w):
     list_ = A[s + COLD] + COPY_ARRIVAL
     kept = 0
     for i in range(A[s + COPY_ARRIVING]):
-        at = list_ + 3 * i
+        at = list_ + ARRIVAL_WORDS * i
         if A[at] == w and complete(A, s, w, A[at + 1]):
-            if not post(A, s, A[s + COPY_DONE + w], PHASE, A[at + 2], -1):
-                add(A, s, A[at + 2], -1, A[s + COPY_DONE + w])
+            if not post(A, s, A[s + COPY_DONE + w], PHASE, A[at + 2], -A[at + 3]):
+                add(A, s, A[at + 2], -A[at + 3], A[s + COPY_DONE + w])
             continue
-        for k in range(3):
-            A[list_ + 3 * kept + k] = A[at + k]
+        for k in range(ARRIVAL_WORDS):
+            A[list_ + ARRIVAL_WORDS * kept + k] = A[at + k]
         kept += 1
     A[s + COPY_ARRIVING] = kept
 

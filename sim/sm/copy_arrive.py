@@ -3,7 +3,9 @@
 from traces.records import Stall
 
 from ..far import far
+from ..jit import inline
 from ..state import (
+    ARRIVAL_WORDS,
     COLD,
     COPY_ARRIVAL,
     COPY_ARRIVALS,
@@ -15,12 +17,30 @@ from ..state import (
     R_SUB,
 )
 from .async_copy import complete
+from .mailbox import PHASE, post
 from .mbarrier import object_of
 from .mbarrier_object import add
 from .scoreboard import park, schedule
 
 NOINC = 16
 """Bit of the sub word: the arrival counts among those the mbarrier expects."""
+
+
+@inline
+def _arrive(A, s, w, address, count, target, t):
+    """``count`` arrivals of a warp: now, when its copies are complete, or once it is known when that is."""
+    when = A[s + COPY_DONE + w]
+    if A[FUNCTIONAL] or (complete(A, s, w, target) and when <= t):
+        add(A, s, address, -count, t)
+        return
+    n = A[s + COPY_ARRIVING]
+    if complete(A, s, w, target) or n >= COPY_ARRIVALS:
+        if not post(A, s, max(when, t), PHASE, address, -count):
+            add(A, s, address, -count, max(when, t))
+        return
+    at = A[s + COLD] + COPY_ARRIVAL + ARRIVAL_WORDS * n
+    A[at], A[at + 1], A[at + 2], A[at + 3] = w, target, address, count
+    A[s + COPY_ARRIVING] = n + 1
 
 
 @far
@@ -31,8 +51,7 @@ def copy_arrive(A, P, g, s, w, row, mask, t):
     """
     A[s + LAST_EFFECT] = max(A[s + LAST_EFFECT], t)
     target = A[s + COPY_GROUP + w] + 1
-    now = A[FUNCTIONAL] != 0 or (complete(A, s, w, target) and A[s + COPY_DONE + w] <= t)
-    cold = A[s + COLD]
+    last, count = 0, 0
     for lane in range(32):
         if mask >> lane & 1 == 0:
             continue
@@ -41,12 +60,10 @@ def copy_arrive(A, P, g, s, w, row, mask, t):
             return park(A, s, w)
         if A[row + R_SUB] >> NOINC & 1 == 0:
             add(A, s, address, 1, t)
-        n = A[s + COPY_ARRIVING]
-        if now or n >= COPY_ARRIVALS:
-            add(A, s, address, -1, t)
-            continue
-        A[cold + COPY_ARRIVAL + 3 * n] = w
-        A[cold + COPY_ARRIVAL + 3 * n + 1] = target
-        A[cold + COPY_ARRIVAL + 3 * n + 2] = address
-        A[s + COPY_ARRIVING] = n + 1
+        if address != last and count > 0:
+            _arrive(A, s, w, last, count, target, t)
+            count = 0
+        last = address
+        count += 1
+    _arrive(A, s, w, last, count, target, t)
     return schedule(A, s, w, t + 1, Stall.WAIT)

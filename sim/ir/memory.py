@@ -50,13 +50,13 @@ def addresses(b: Builder, out: Any, rptr: Any, is64: Any, off: Any, wbytes: Any,
     ``out[l] == out[0] + l * wbytes`` for all 32 lanes, else 0."""
     with b.if_else(nonzero(b, is64)) as (wide, narrow):
         with wide:
-            doubles, from_wide = load_slot(b, rptr, I64), b.block
-        with narrow:
-            singles, from_narrow = b.zext(load_slot(b, rptr), vector(I64)), b.block
-    base = b.phi(vector(I64))
-    base.add_incoming(doubles, from_wide)
-    base.add_incoming(singles, from_narrow)
-    values = b.add(base, splat(b, off))
+            doubles, from_wide = b.add(load_slot(b, rptr, I64), splat(b, off)), b.block
+        with narrow:  # 32 bits wrap, as code of nvcc that indexes backwards from a symbol expects
+            sums = b.add(load_slot(b, rptr), splat(b, b.trunc(off, I32)))
+            singles, from_narrow = b.zext(sums, vector(I64)), b.block
+    values = b.phi(vector(I64))
+    values.add_incoming(doubles, from_wide)
+    values.add_incoming(singles, from_narrow)
     store(b, values, out, 8)
     first = b.extract_element(values, ir.Constant(I32, 0))
     steps = b.zext(b.mul(iota(I32), splat(b, b.trunc(wbytes, I32))), vector(I64))

@@ -13,7 +13,7 @@ from .params import SMS
 from .raw import Arena
 
 WARPS, CTAS, BARRIERS, PATHS = 64, 32, 16, 32
-MAX_SLOTS = 512
+MAX_SLOTS = 1024
 """32-bit registers (and predicate words) a thread can have; storage, not the occupancy limit."""
 MAX_PREDICATES = 96
 SINK = 4 * MAX_PREDICATES

@@ -39,6 +39,12 @@ def test_addresses_wrap_and_compare_unsigned(functions):
     assert (int(out[32]), int(out[33])) == (0, (1 << 64) - 8)
 
 
+def test_addresses_of_32_bits_wrap(functions):
+    register, out = buffer(32, np.uint32, 0xFFFFFFFC), buffer(34, np.uint64)
+    functions.addresses(out, register, 0, 12, 4, FULL)
+    assert (out[:32] == 8).all() and (int(out[32]), int(out[33])) == (8, 8)
+
+
 def formats():
     for width in range(4):
         for signed in (0, 1):

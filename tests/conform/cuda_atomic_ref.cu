@@ -1,0 +1,4 @@
+typedef unsigned u32; typedef unsigned long long u64; typedef int s32; typedef long long s64;
+#define K extern "C" __global__ void
+#include <cuda/atomic>
+K k(const u32*a,u32*o,u64*l,double*d,u32*f){ u32 x=a[blockIdx.x*64+threadIdx.x]; cuda::atomic_ref<u32,cuda::thread_scope_device> r(o[0]); r.fetch_add(x&7,cuda::memory_order_relaxed); cuda::atomic_ref<u32> m(o[1]); m.fetch_max(x); cuda::atomic_ref<u32,cuda::thread_scope_block> z(f[blockIdx.x]); z.fetch_xor(x,cuda::memory_order_acq_rel); cuda::atomic_ref<u64> y(l[0]); y.fetch_add((u64)x<<16); cuda::atomic_ref<double> e(d[0]); e.fetch_add((double)(x&255)); u32 old=r.load(); (void)old; cuda::atomic_ref<u32> c(o[2]); u32 ex=c.load(); while(!c.compare_exchange_weak(ex,ex*2+(x&0)))if(ex>1u<<30)break; cuda::atomic_thread_fence(cuda::memory_order_seq_cst); atomicAdd_system(&o[3],1u); atomicInc(&o[4],9); atomicDec(&o[5],6); }

@@ -1,0 +1,4 @@
+typedef unsigned u32; typedef unsigned long long u64; typedef int s32; typedef long long s64;
+#define K extern "C" __global__ void
+#include <cooperative_groups.h>
+namespace cg=cooperative_groups; K k(const u32*a,u32*o){ __shared__ u32 s[64]; auto c=cg::this_cluster(); int r=c.block_rank(),n=c.num_blocks(); s[threadIdx.x]=a[blockIdx.x*64+threadIdx.x]; c.sync(); u32 v=0; for(int i=0;i<n;i++)v+=c.map_shared_rank(s,i)[(threadIdx.x+i*5)&63]*(i+1); u32*d=c.map_shared_rank(s,(r+1)%n); c.sync(); atomicAdd(&d[threadIdx.x&7],v&255); auto t=c.barrier_arrive(); c.barrier_wait(static_cast<decltype(t)&&>(t)); o[blockIdx.x*64+threadIdx.x]=v+s[threadIdx.x]+c.thread_rank()+c.dim_blocks().x*1000; }

@@ -1,0 +1,3 @@
+typedef unsigned u32; typedef unsigned long long u64; typedef int s32; typedef long long s64;
+#define K extern "C" __global__ void
+typedef unsigned __int128 U; typedef __int128 I; K k(const u64*a,u64*o){int i=threadIdx.x; U x=((U)a[i*2]<<64)|a[i*2+1]; U y=((U)(a[(i*2+7)&255]>>(i&63))<<64)|a[(i*2+9)&255]; u64*r=o+i*16; auto st=[&](int j,U v){r[j]=(u64)v;r[j+1]=(u64)(v>>64);}; st(0,x*y); st(2,x/(y|1)); st(4,x%(y|1)); st(6,(U)((I)x/(I)(y|1))); st(8,x<<(i&127)); st(10,(U)((I)x>>(i&127))); st(12,x-y); r[14]=(u64)(double)x; r[15]=(I)x<(I)y; }

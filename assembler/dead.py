@@ -1,9 +1,14 @@
-"""Steps nobody needs: results that no step reads, and copies into a register that could have been written at once."""
+"""Steps nobody needs: results that no step reads, copies into a register that could have been written at once, and old
+values of atomics that nobody looks at."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from assembler.facts import NAMES, REG, Facts, has_effect
-from assembler.program import KIND, READ, ROLE, VALUE, WRITE, Step
+from assembler.program import GROUP, KIND, READ, ROLE, VALUE, WRITE, Step
+from isa.instr import IsaError, Kind
+from isa.table import resolve
 
 _MOVES = frozenset(("mov.b32", "mov.u32", "mov.s32", "mov.f32", "mov.b64", "mov.u64", "mov.s64", "mov.f64"))
 
@@ -28,6 +33,32 @@ def dead_steps(facts: Facts) -> set[int]:
         if step.guard:
             todo += facts.writes.get(abs(step.guard) - 1, ())
     return gone
+
+
+def drop_old_values(facts: Facts) -> None:
+    """An `atom` whose old value no step reads is a `red`, which nobody waits for."""
+    for index, step in enumerate(facts.steps):
+        if step.kind != Kind.ATOM or len(step.entries) != 3:
+            continue
+        old = step.entries[0]
+        name = _reduction(step.op)
+        if name is None or old[KIND] != REG or old[VALUE] in facts.kept or facts.reads.get(old[VALUE]):
+            continue
+        entries = [(*e[:GROUP], group, *e[VALUE:]) for group, e in enumerate(step.entries[1:])]
+        facts.replace(index, Step(name, int(Kind.RED), step.guard, entries, step.place))
+
+
+@lru_cache(maxsize=1024)
+def _reduction(name: str) -> str | None:
+    """The `red` that does what an `atom` does; None for exchanges, vectors and what has no such form."""
+    op = resolve(name)
+    if op.mods.get("op") in ("exch", "cas") or "vec" in op.mods or ";" in name:
+        return None
+    try:
+        found = resolve("red" + name.removeprefix("atom"))
+    except IsaError:
+        return None
+    return found.name if found.kind == Kind.RED and [o.form for o in found.operands] == ["mem", "reg"] else None
 
 
 def coalesce(facts: Facts, gone: set[int]) -> None:

@@ -6,7 +6,7 @@ one stood. Text that names physical registers, and programs with `.target debug`
 
 from __future__ import annotations
 
-from assembler.dead import coalesce, dead_steps
+from assembler.dead import coalesce, dead_steps, drop_old_values
 from assembler.facts import Facts, remove_steps
 from assembler.program import Body, Program
 from assembler.schedule import schedule
@@ -27,5 +27,6 @@ def _optimise(program: Program, body: Body) -> None:
     simplify(facts)
     gone = dead_steps(facts)
     coalesce(facts, gone)
+    drop_old_values(facts)
     remove_steps(body, gone)
     schedule(body)

@@ -8,11 +8,12 @@ from .far import far
 from .hub import hub
 from .hub.dam import close_key
 from .jit import inline, outline
-from .params import CTA_INTERVAL_TICKS, GPCS, KERNEL_GAP, SMS, TICKS
+from .mem.l2 import WRITTEN
+from .params import CTA_INTERVAL_TICKS, GPCS, KERNEL_GAP, SMEM_RESERVED_BYTES, SMS, TICKS
 from .raw import BIG, ctz
 from .sm.cluster import cluster_size, join, new_cluster
 from .sm.cta import fits, room, start_cta
-from .sm.l1 import l1_invalidate
+from .sm.l1 import l1_invalidate, l1_resize
 from .state import (
     BLOCK_X,
     BLOCK_Y,
@@ -42,10 +43,12 @@ from .state import (
     LAUNCH_GROUP,
     LAUNCH_GROUP_FIRST,
     LAUNCH_READY,
+    LAUNCH_SHARED,
     LAUNCH_STARTED,
     LAUNCH_STATE,
     LAUNCH_TOTAL,
     NEXT,
+    SHARED_USED,
     WAKE,
     WARPS,
     sm_base,
@@ -282,14 +285,18 @@ def dispatch(A, P, g, gpu, q, until):
                 continue
             A[g + LAUNCH_STATE + launch] = RUNNING
             if A[FUNCTIONAL] == 0:
+                shared = A[g + LAUNCH_SHARED + launch] + P[SMEM_RESERVED_BYTES]
                 for index in range(P[SMS]):
-                    l1_invalidate(A, sm_base(A, P, gpu, index))
+                    s = sm_base(A, P, gpu, index)
+                    l1_invalidate(A, s)
+                    l1_resize(A, P, s, A[s + SHARED_USED] + room(A, P, g, s, launch) * shared)
             state = RUNNING
         if state == RUNNING:
             _dispatch(A, P, g, gpu, launch, max(q, A[g + LAUNCH_BEGIN + launch]), until)
             if A[g + LAUNCH_DONE + launch] == A[g + LAUNCH_TOTAL + launch]:
                 A[g + LAUNCH_STATE + launch] = DONE
-                A[g + LAUNCH_END + launch] = max(A[g + LAUNCH_END + launch], A[g + LAUNCH_BEGIN + launch])
+                end = max(A[g + LAUNCH_END + launch], A[g + LAUNCH_BEGIN + launch])
+                A[g + LAUNCH_END + launch] = max(end, A[g + WRITTEN])
                 _announce_end(A, P, g, gpu, launch, until)
                 due = min(due, until)
     return due

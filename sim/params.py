@@ -75,6 +75,12 @@ MSHRS = _row("sm.outstanding_loads", "load instructions an SM may have in flight
 REMOTE_CREDITS = _row("sm.remote_credits", "packets an SM may have waiting in the hub")
 REMOTE_INTERVAL = _row("sm.remote_interval_cycles", "LSU to hub: cycles per packet of at most 128 bytes")
 MEM_INTERVAL = _row("sm.line_interval_cycles", "LSU: cycles per 128-byte line of a global access")
+LOAD_TICKS_EACH = _row("sm.load_interval_ticks", "1/1024 cycles of the LSU that a warp's load takes at least")
+RED_CYCLES = _row("sm.red_interval_cycles", "LSU: cycles of a reduction in global memory at least")
+ATOM_CYCLES = _row("sm.atom_interval_cycles", "LSU: cycles of an atomic in global memory at least")
+SMEM_FLOAT_CYCLES = _row("sm.shared_float_latency_cycles", "shared sum of floats, a loop of compare-and-swap")
+SMEM_FLOAT_ROUND = _row("sm.shared_float_round_cycles", "added by each further lane on the same bank")
+SMEM_FLOAT_INTERVAL = _row("sm.shared_float_interval_cycles", "LSU: cycles of one round of that loop")
 STORE_INTERVAL = _row("sm.store_sector_interval_cycles", "SM to L2: cycles per 32-byte sector stored")
 CTA_START_CYCLES = _row("sm.cta_start_cycles", "CTA assigned to an SM to the first issue of its warps")
 CTA_INTERVAL_TICKS = _row("gpu.cta_interval_ticks", "1/1024 cycles between two CTAs leaving the work distributor")
@@ -107,6 +113,7 @@ DSMEM_BYTE_TICKS = _row("cluster.byte_interval_ticks", "1/1024 cycles an SM's po
 # --- L1
 L1_LINES = _row("l1.lines", "128-byte lines of L1 beside shared memory")
 L1_WAYS = _row("l1.ways", "associativity")
+L1_FREE_SHARED = _row("l1.free_shared_bytes", "shared memory that takes nothing of these lines")
 L1_CYCLES = _row("l1.hit_latency_cycles", "load that hits L1")
 # --- L2 and HBM
 L2_CYCLES = _row("l2.hit_latency_cycles", "load that hits L2, issue to use")
@@ -115,8 +122,20 @@ L2_SLICES = _row("l2.slices", "slices; the address hash picks one")
 L2_LINES = _row("l2.lines", "128-byte lines in all slices together")
 L2_WAYS = _row("l2.ways", "associativity")
 L2_SECTOR_TICKS = _row("l2.sector_interval_ticks", "1/1024 cycles a slice is busy with a 32-byte sector read")
+L2_REQUEST_TICKS = _row("l2.request_interval_ticks", "1/1024 cycles a slice is busy with a read at least")
+L2_SIDE_CYCLES = _row(
+    "l2.side_cycles", "what the latency of a line on the SM's side of the GPU is below the mean, or above"
+)
 L2_WRITE_TICKS = _row("l2.write_sector_interval_ticks", "1/1024 cycles a slice is busy with a 32-byte sector written")
-L2_ATOMIC_TICKS = _row("l2.atomic_interval_ticks", "1/1024 cycles a slice is busy with one atomic lane operation")
+L2_WRITE_REQUEST_TICKS = _row(
+    "l2.write_request_ticks", "1/1024 cycles a slice is busy with a write besides its sectors"
+)
+L2_ATOMIC_TICKS = _row("l2.atomic_interval_ticks", "1/1024 cycles a slice is busy with the atomics on a 32-byte sector")
+L2_ATOMIC_SAME_TICKS = _row("l2.atomic_same_ticks", "1/1024 cycles each further operation on the same address takes")
+L2_ATOMIC_FLOAT_TICKS = _row("l2.atomic_float_ticks", "the same for sums of floating-point numbers")
+L2_ATOMIC_RETURN_TICKS = _row(
+    "l2.atomic_return_ticks", "1/1024 cycles added for a sector whose old values are returned"
+)
 L2_ATOMIC_CYCLES = _row("l2.atomic_latency_cycles", "atomic that returns a value, issue to use")
 HBM_CYCLES = _row("hbm.latency_cycles", "load that misses L2, issue to use")
 HBM_CHANNELS = _row("hbm.channels", "independent channels")
@@ -125,7 +144,12 @@ HBM_SECTOR_TICKS = _derived(
     "1/1024 cycles a channel is busy with 32 bytes",
     lambda get: round(32 * TICKS * get("hbm.channels") * get("sm.clock_ghz") / get("hbm.bandwidth_gbps")),
 )
+HBM_ACCESS_TICKS = _row("hbm.access_interval_ticks", "1/1024 cycles a channel is busy with a read at least")
+HBM_WRITE_TICKS = _row("hbm.write_access_ticks", "1/1024 cycles a channel is busy with a write at least")
+HBM_TURN_TICKS = _row("hbm.turn_ticks", "1/1024 cycles a channel needs to change between reading and writing")
 # --- fences and launch
+FENCE_GPU_INTERVAL = _row("fence.gpu_interval_cycles", "two fences of an SM with .gpu or .cluster scope, or of a proxy")
+FENCE_SYS_INTERVAL = _row("fence.sys_interval_cycles", "two fences of an SM with .sys scope")
 FENCE_CTA_CYCLES = _row("fence.cta_cycles", "membar.cta")
 FENCE_GPU_CYCLES = _row("fence.gpu_cycles", "membar.gl with nothing outstanding")
 FENCE_PROXY_CYCLES = _row("fence.proxy_cycles", "fence.proxy.*")

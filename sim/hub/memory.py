@@ -3,7 +3,7 @@
 from ..addresses import OFFSET_MASK
 from ..jit import inline, outline
 from ..layout import gpu_of
-from ..mem.l2 import l2_access, l2_atomic
+from ..mem.l2 import atomic_ticks, l2_access, l2_atomic
 from ..net.bytes import copy_masked
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP
 from ..opaque_layout import OPAQUE, line_opaque
@@ -88,6 +88,13 @@ def _atomic_element(A, P, row, memory, operand, size):
     return call(P[FN_ATOM_ONE], memory, A[row + OP], _read_element(operand, size), A[row + AUX], 0, 0, 0, 0)
 
 
+@inline
+def _time(A, P, g, t, address, nbytes, size, returns):
+    """When atomics on ``nbytes`` different bytes of a line are done."""
+    busy = atomic_ticks(P, nbytes + 31 >> 5, 0, 0, returns)
+    return l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, nbytes // size, busy)
+
+
 @outline
 def atomic_line(A, P, g, t, row, address, reply):
     """Perform a packet's atomic operations in order of their addresses; old values go into the reply if there is one.
@@ -97,16 +104,14 @@ def atomic_line(A, P, g, t, row, address, reply):
     operands = address_of(A, row + DATA)
     lanes = 0
     if _is_opaque(A, g, address):
-        return l2_atomic(
-            A, P, g, t, (address & OFFSET_MASK) >> 7, mask_bytes(A[row + MASK_LO], A[row + MASK_HI]) // size
-        )
+        return _time(A, P, g, t, address, mask_bytes(A[row + MASK_LO], A[row + MASK_HI]), size, reply)
     for at in range(0, 128, size):
         if (A[row + MASK_LO] if at < 64 else A[row + MASK_HI]) >> (at & 63) & 1:
             old = _atomic_element(A, P, row, memory + at, operands + at, size)
             if reply > 0:
                 _write_element(address_of(A, reply + DATA) + at, old, size)
             lanes += 1
-    return l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, lanes)
+    return _time(A, P, g, t, address, lanes * size, size, reply)
 
 
 @outline
@@ -117,4 +122,4 @@ def reduce_line(A, P, g, t, row, address):
     line = host_address(A, g, address)
     if not _is_opaque(A, g, address):
         call(P[FN_REDUCE_BYTES], line, address_of(A, row + DATA), A[row + OP], 128, lo, hi, 0, 0)
-    return l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, mask_bytes(lo, hi) // element_bytes(A[row + OP]))
+    return _time(A, P, g, t, address, mask_bytes(lo, hi), element_bytes(A[row + OP]), 0)

@@ -7,17 +7,27 @@ An access is served when the memory step gets to it, in time order; its completi
 from ..jit import inline, outline
 from ..layout import HUB_BLOCK, L2_BLOCK, Layout
 from ..params import (
+    GPCS,
+    HBM_ACCESS_TICKS,
     HBM_CHANNELS,
     HBM_CYCLES,
     HBM_SECTOR_TICKS,
+    HBM_TURN_TICKS,
+    HBM_WRITE_TICKS,
     L2_ATOMIC_CYCLES,
+    L2_ATOMIC_FLOAT_TICKS,
+    L2_ATOMIC_RETURN_TICKS,
+    L2_ATOMIC_SAME_TICKS,
     L2_ATOMIC_TICKS,
     L2_CYCLES,
     L2_LINES,
     L2_REQUEST_CYCLES,
+    L2_REQUEST_TICKS,
     L2_SECTOR_TICKS,
+    L2_SIDE_CYCLES,
     L2_SLICES,
     L2_WAYS,
+    L2_WRITE_REQUEST_TICKS,
     L2_WRITE_TICKS,
     TICKS,
 )
@@ -33,7 +43,11 @@ FILLED = _l.field(MAX_LINES)
 """Cycle at which the line's last missing sectors reach the SM that asked first."""
 SLICE_FREE = _l.field(256)
 """Ticks at which the slice can take the next request."""
-CHANNEL_FREE = _l.field(128)
+CHANNEL_FREE = _l.field(1024)
+CHANNEL_WRITES = _l.field(1024)
+"""Whether the channel's last transfer was a write."""
+WRITTEN = _l.field()
+"""Cycle at which the last store or atomic so far is performed."""
 READ_SECTORS = _l.field()
 WRITE_SECTORS = _l.field()
 HITS = _l.field()
@@ -59,10 +73,47 @@ def _occupy(A, index, ticks, busy):
 
 
 @inline
-def _channel(A, P, g, t, line, sectors):
-    """Move sectors between a channel and L2, not before cycle ``t``. Returns the cycle at which the transfer starts."""
-    channel = g + CHANNEL_FREE + _hash(line >> 1) % P[HBM_CHANNELS]
-    return _occupy(A, channel, t * TICKS, sectors * P[HBM_SECTOR_TICKS]) // TICKS
+def _channel(A, P, g, t, line, sectors, write):
+    """Move sectors between a channel and L2, not before cycle ``t``. Returns the cycle at which the transfer starts.
+
+    Few bytes take as long as many: a channel opens a row for them.
+    """
+    channel = _hash(line >> 1) % P[HBM_CHANNELS]
+    busy = max(sectors * P[HBM_SECTOR_TICKS], P[HBM_WRITE_TICKS] if write else P[HBM_ACCESS_TICKS])
+    if A[g + CHANNEL_WRITES + channel] != write:
+        A[g + CHANNEL_WRITES + channel] = write
+        busy += P[HBM_TURN_TICKS]
+    return _occupy(A, g + CHANNEL_FREE + channel, t * TICKS, busy) // TICKS
+
+
+@inline
+def halves(sectors):
+    """The 64-byte halves of a line in which sectors lie: what a miss brings."""
+    return sectors | sectors >> 1 & 5 | sectors << 1 & 10
+
+
+@inline
+def _fill(A, P, g, t, line, way, missing):
+    """Bring what is missing of a line from memory. Returns when it is in L2 and at the SM that asked."""
+    wanted = halves(missing) & ~A[g + TAG + way] & 15
+    A[g + TAG + way] |= wanted
+    A[g + HBM_READ_BYTES] += 32 * popcount(wanted)
+    return _channel(A, P, g, t, line, popcount(wanted), 0) + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
+
+
+@inline
+def side(P, sm, line):
+    """Cycles by which an SM's access to a line is off the mean latency: the GPU's two sides have half of each."""
+    far = line >> 1 ^ line >> 4 ^ line >> 9 ^ line >> 15 ^ (sm // 2 % P[GPCS] >= P[GPCS] // 2)
+    return P[L2_SIDE_CYCLES] if far & 1 else -P[L2_SIDE_CYCLES]
+
+
+@inline
+def atomic_ticks(P, sectors, repeated, is_float, returns):
+    """How long a slice is busy with atomics on sectors, of which so many find their address taken by another."""
+    same = P[L2_ATOMIC_FLOAT_TICKS] if is_float else P[L2_ATOMIC_SAME_TICKS]
+    each = P[L2_ATOMIC_TICKS] + (P[L2_ATOMIC_RETURN_TICKS] if returns else 0)
+    return sectors * each + repeated * same
 
 
 @inline
@@ -98,7 +149,7 @@ def _allocate(A, P, g, t, line, way):
     old = A[g + TAG + way]
     if old >> 4 & 1:
         dirty = popcount(old & 15)
-        _channel(A, P, g, t, (old >> 8) - 1, dirty)
+        _channel(A, P, g, t, (old >> 8) - 1, dirty, 1)
         A[g + HBM_WRITE_BYTES] += 32 * dirty
     A[g + TAG + way] = (line + 1) << 8
     A[g + FILLED + way] = 0
@@ -112,7 +163,7 @@ def l2_read(A, P, g, t, line, sectors):
     A[g + READ_SECTORS] += count
     slice_ = g + SLICE_FREE + _hash(line) % P[L2_SLICES]
     arrived = (t + P[L2_REQUEST_CYCLES]) * TICKS
-    start = _occupy(A, slice_, arrived, count * P[L2_SECTOR_TICKS]) // TICKS
+    start = _occupy(A, slice_, arrived, max(count * P[L2_SECTOR_TICKS], P[L2_REQUEST_TICKS])) // TICKS
     way = _find(A, P, g, line)
     if way < 0:
         way = -1 - way
@@ -122,38 +173,41 @@ def l2_read(A, P, g, t, line, sectors):
     if missing == 0:
         A[g + HITS] += count
         return max(start + P[L2_CYCLES] - P[L2_REQUEST_CYCLES], A[g + FILLED + way])
-    A[g + TAG + way] |= missing
     A[g + MISSES] += popcount(missing)
-    A[g + HBM_READ_BYTES] += 32 * popcount(missing)
-    moved = _channel(A, P, g, start, line, popcount(missing))
-    A[g + FILLED + way] = moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
+    A[g + FILLED + way] = _fill(A, P, g, start, line, way, missing)
     return A[g + FILLED + way]
 
 
 @outline
-def l2_write(A, P, g, t, line, sectors):
-    """A store to ``sectors`` of a line that left its SM (or the hub) at ``t``. Returns when it has been written."""
+def l2_write(A, P, g, t, line, sectors, partial):
+    """A store to ``sectors`` of a line that left its SM (or the hub) at ``t``; ``partial``: not to all of their bytes.
+    Returns when it has been written."""
     count = popcount(sectors)
     A[g + WRITE_SECTORS] += count
     slice_ = g + SLICE_FREE + _hash(line) % P[L2_SLICES]
     arrived = (t + P[L2_REQUEST_CYCLES]) * TICKS
-    start = _occupy(A, slice_, arrived, count * P[L2_WRITE_TICKS]) // TICKS
+    busy = P[L2_WRITE_REQUEST_TICKS] + count * P[L2_WRITE_TICKS]
+    start = _occupy(A, slice_, arrived, busy) // TICKS
     way = _find(A, P, g, line)
     if way < 0:
         way = -1 - way
         _allocate(A, P, g, start, line, way)
     A[g + USED + way] = t
+    if partial and sectors & ~A[g + TAG + way]:
+        A[g + FILLED + way] = max(A[g + FILLED + way], _fill(A, P, g, start, line, way, sectors & ~A[g + TAG + way]))
     A[g + TAG + way] |= 16 | sectors
+    A[g + WRITTEN] = max(A[g + WRITTEN], start)
     return start
 
 
 @outline
-def l2_atomic(A, P, g, t, line, lanes):
-    """An atomic of ``lanes`` lane operations on one line. Returns when old values are back at the SM."""
+def l2_atomic(A, P, g, t, line, lanes, busy):
+    """An atomic of ``lanes`` lane operations on one line, for which its slice needs ``busy`` ticks. Returns when old values
+    are back at the SM."""
     A[g + ATOMICS] += lanes
     slice_ = g + SLICE_FREE + _hash(line) % P[L2_SLICES]
     arrived = (t + P[L2_REQUEST_CYCLES]) * TICKS
-    start = _occupy(A, slice_, arrived, lanes * P[L2_ATOMIC_TICKS]) // TICKS
+    start = (_occupy(A, slice_, arrived, busy) + busy) // TICKS
     way = _find(A, P, g, line)
     ready = start
     if way >= 0:
@@ -161,12 +215,11 @@ def l2_atomic(A, P, g, t, line, lanes):
     else:
         way = -1 - way
         _allocate(A, P, g, start, line, way)
-        moved = _channel(A, P, g, start, line, 1)
-        A[g + HBM_READ_BYTES] += 32
-        ready = moved + P[HBM_CYCLES] - P[L2_CYCLES]
-        A[g + FILLED + way] = moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
+        A[g + FILLED + way] = _fill(A, P, g, start, line, way, 1)
+        ready = A[g + FILLED + way] - P[L2_CYCLES] + P[L2_REQUEST_CYCLES]
     A[g + USED + way] = t
     A[g + TAG + way] |= 31
+    A[g + WRITTEN] = max(A[g + WRITTEN], ready)
     return ready + P[L2_ATOMIC_CYCLES] - P[L2_REQUEST_CYCLES]
 
 
@@ -181,7 +234,7 @@ def l2_hint(A, P, g, t, line, sectors, priority, fetch):
         A[g + USED + way] += AGE
     if fetch == 0:
         return
-    wanted = sectors | sectors >> 1 & 5 | sectors << 1 & 10 if fetch == 1 else 15
+    wanted = halves(sectors) if fetch == 1 else 15
     _fetch(A, P, g, t, line, wanted)
     if fetch == 3:
         _fetch(A, P, g, t, line ^ 1, wanted)
@@ -197,10 +250,7 @@ def _fetch(A, P, g, t, line, sectors):
         A[g + USED + way] = t
     missing = sectors & ~A[g + TAG + way]
     if missing:
-        A[g + TAG + way] |= missing
-        A[g + HBM_READ_BYTES] += 32 * popcount(missing)
-        moved = _channel(A, P, g, t, line, popcount(missing))
-        A[g + FILLED + way] = max(A[g + FILLED + way], moved + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES])
+        A[g + FILLED + way] = max(A[g + FILLED + way], _fill(A, P, g, t, line, way, missing))
 
 
 @outline
@@ -229,5 +279,5 @@ def l2_access(A, P, g, t, addr, nbytes, write):
     sectors = (2 << last) - (1 << first)
     line = (addr & (1 << 38) - 1) >> 7
     if write:
-        return l2_write(A, P, g, t, line, sectors)
+        return l2_write(A, P, g, t, line, sectors, (addr | nbytes) & 31)
     return l2_read(A, P, g, t, line, sectors)

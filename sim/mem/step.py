@@ -21,8 +21,9 @@ from ..params import (
     MSHRS,
     REMOTE_CREDITS,
     SMS,
+    TICKS,
 )
-from ..raw import BIG, address_of, call
+from ..raw import BIG, address_of, call, popcount
 from ..sm.async_copy import copy_done
 from ..sm.bulk_peer import peer_written
 from ..sm.cta import free_warp
@@ -69,6 +70,7 @@ from ..state import (
     REQUEST_WORDS,
     SCRATCH,
     SM_ARENA,
+    SM_INDEX,
     SM_WORDS,
     SORTED,
     THROTTLED,
@@ -77,7 +79,17 @@ from ..state import (
     Block,
     Request,
 )
-from .l2 import l2_atomic, l2_demote, l2_discard, l2_hint, l2_prefetch, l2_read, l2_write
+from .l2 import (
+    atomic_ticks,
+    l2_atomic,
+    l2_demote,
+    l2_discard,
+    l2_hint,
+    l2_prefetch,
+    l2_read,
+    l2_write,
+    side,
+)
 
 _HUB_HEARS = ~(1 << Request.LOAD | 1 << Request.MERGED | 1 << Request.TMA_LOAD)
 """Requests after which the hub may expect another packet first."""
@@ -189,12 +201,12 @@ def _serve(A, P, g, gpu, s, at):
     kind = word & 15
     index = word >> 8 & 0xFFFFFF
     if kind == Request.LOAD:
-        when = l2_read(A, P, g, t, line, sectors)
+        when = l2_read(A, P, g, t, line, sectors) + side(P, A[s + SM_INDEX], line)
         if A[at + 3] >= 0:
             l1_fill(A, s, A[at + 3], line, when)
         _answer(A, g, s, index, when)
     elif kind == Request.STORE:
-        when = l2_write(A, P, g, t, line, sectors)
+        when = l2_write(A, P, g, t, line, sectors, word >> 32)
         if A[at + 4] | A[at + 5]:
             ack_mask(A, P, g, when, gpu + 1 << 38 | line << 7, A[at + 4], A[at + 5])
     elif kind == Request.MERGED:
@@ -215,11 +227,11 @@ def _serve(A, P, g, gpu, s, at):
     elif kind == Request.EGRESS:
         hub_egress(A, P, g, gpu, t, A[at + 3])
     elif kind == Request.FENCE:
-        _begin_fence(A, P, g, s, A[at + 3], t)
+        _begin_fence(A, P, g, s, A[at + 3], t, t + (word >> 32))
     else:
-        when = l2_atomic(A, P, g, t, line, word >> 32)
+        when = l2_atomic(A, P, g, t, line, word >> 32 & 255, word >> 40)
         if kind == Request.ATOM:
-            _answer(A, g, s, index, when)
+            _answer(A, g, s, index, when + side(P, A[s + SM_INDEX], line))
     if word & 0xF0:
         l2_hint(A, P, g, t, line, sectors, word >> 4 & 3, word >> 6 & 3)
 
@@ -238,24 +250,25 @@ def _serve_tma(A, P, g, gpu, s, kind, t, line, sectors, index):
         tma_answer(A, P, g, s, index, l2_read(A, P, g, t, line, sectors))
         return
     if kind == Request.TMA_STORE:
-        written = l2_write(A, P, g, t, line, sectors)
+        written = l2_write(A, P, g, t, line, sectors, 0)
         begun = written - P[L2_REQUEST_CYCLES]
         if A[g + WATCHES]:  # a sector counts as whole
             low, high = _sector_bytes(sectors & 3), _sector_bytes(sectors >> 2)
             ack_mask(A, P, g, written, gpu + 1 << 38 | line << 7, low, high)
     else:
-        begun = l2_atomic(A, P, g, t, line, index) - P[L2_ATOMIC_CYCLES]
+        busy = atomic_ticks(P, popcount(sectors), 0, 0, 0)
+        begun = l2_atomic(A, P, g, t, line, index, busy) - P[L2_ATOMIC_CYCLES] - busy // TICKS
     hold_back(A, s, begun)
 
 
 @inline
-def _begin_fence(A, P, g, s, w, t):
-    """A system fence: flush the hub and remember what has been sent so far."""
+def _begin_fence(A, P, g, s, w, t, begin):
+    """A system fence: flush the hub and remember what has been sent so far; its turn comes at cycle ``begin``."""
     n = A[g + FENCE_COUNT]
     A[g + FENCE_COUNT] = n + 1
     A[g + FENCE_SM + n] = s
     A[g + FENCE_WARP + n] = w
-    A[g + FENCE_TIME + n] = t + P[FENCE_SYS_CYCLES]
+    A[g + FENCE_TIME + n] = begin + P[FENCE_SYS_CYCLES]
     A[g + FENCE_TICKET + n] = hub.flush(A, P, g, t)
 
 

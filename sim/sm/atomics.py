@@ -1,5 +1,6 @@
 """Atomics and reductions: shared memory, the own GPU's L2, a peer's L2."""
 
+from isa.instr import Kind
 from isa.special import RANK_BITS
 from isa.types import AtomOp, ValType
 from traces.records import Stall
@@ -9,14 +10,28 @@ from ..far import far
 from ..ir.atomics import FLUSH
 from ..jit import inline, outline
 from ..layout import gpu_base
+from ..mem.l2 import atomic_ticks
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP, TAG, Packet
-from ..params import FN_ATOM, FN_GATHER_LINE, FN_LINE_MASKS, SMEM_ATOM_CYCLES, SMEM_CYCLES
+from ..params import (
+    ATOM_CYCLES,
+    FN_ATOM,
+    FN_GATHER_LINE,
+    FN_LINE_MASKS,
+    RED_CYCLES,
+    SMEM_ATOM_CYCLES,
+    SMEM_CYCLES,
+    SMEM_FLOAT_CYCLES,
+    SMEM_FLOAT_INTERVAL,
+    SMEM_FLOAT_ROUND,
+)
 from ..raw import address_of, call, ctz, load_i64, load_u16, load_u32, popcount
 from ..state import (
     CTA_SLOT,
     FUNCTIONAL,
     LAST_EFFECT,
     LOAD_REMAIN,
+    R_HEAD,
+    R_OP01,
     R_SUB,
     SCRATCH,
     Fault,
@@ -44,7 +59,7 @@ from .operands import listed, operand, registers, scratch
 from .remote import check_peer, element_addresses, head_packet, send
 from .requests import new_load, note_addresses, request, settle_load
 from .scoreboard import set_ready
-from .shared import wavefronts
+from .shared import atomic_wavefronts, wavefronts
 
 CAS = AtomOp.CAS
 """The only operation with two operands."""
@@ -75,19 +90,32 @@ def _apply(A, P, s, w, row, mask, delta, returns, fmt):
 
 
 @inline
+def _adds_floats(fmt):
+    """Whether an operation and type is a sum of floating-point numbers."""
+    return fmt & 255 == AtomOp.ADD and fmt >> 8 >= ValType.F32 and fmt >> 8 <= ValType.BF16X2
+
+
+@inline
 def _own_time(A, P, s, w, row, mask, nbytes, index, returns, t):
     """Requests of an atomic on the own GPU's memory: one per line, as many operations as elements of lanes in it."""
     n = coalesce(A, P, s, nbytes, mask)
-    reserve_lsu(A, s, t, n)
     result = address_of(A, s + SCRATCH + _MASKS)
+    size = element_bytes(A[row + R_SUB])
+    is_float = _adds_floats(A[row + R_SUB] >> 48 & 0xFFFF)
+    sent = 0
     for i in range(n):
         line = A[s + SCRATCH + _LINES + 2 * i]
         call(P[FN_LINE_MASKS], result, scratch(A, s), nbytes, line, mask, 0, 0, 0)
         lanes = popcount(A[s + SCRATCH + _MASKS + 2]) * elements(A[row + R_SUB])
         kind = (Request.ATOM if returns else Request.RED) | l2_hints(A, s, w, row, mask, line)
-        request(A, s, t + i, line, 15, kind, max(index, 0), lanes, -1)
+        distinct = (popcount(A[s + SCRATCH + _MASKS]) + popcount(A[s + SCRATCH + _MASKS + 1])) // size
+        sectors = A[s + SCRATCH + _LINES + 2 * i + 1]
+        busy = atomic_ticks(P, popcount(sectors), lanes - distinct, is_float, returns)
+        request(A, s, t + sent, line, 15, kind, max(index, 0), min(lanes, 255) | busy << 8, -1)
+        sent += popcount(sectors) + (lanes - distinct) * (1 + returns)
         if returns:
             A[s + LOAD_REMAIN + index] += 1
+    reserve_lsu(A, s, t, max(sent, P[ATOM_CYCLES] if returns else P[RED_CYCLES]))
 
 
 @inline
@@ -148,14 +176,34 @@ def remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t):
 
 
 @inline
-def _shared_time(A, P, g, s, w, size, mask, unit, t):
+def _shared_time(A, P, g, s, w, row, size, mask, unit, t):
     """When an atomic on shared memory, the own or another CTA's, has its old value."""
     if A[s + SCRATCH + 33] >> RANK_BITS:
         done = distributed_time(A, P, g, s, A[s + CTA_SLOT + w], A[s + SCRATCH + 33], size * popcount(mask), t)
         return done + P[SMEM_ATOM_CYCLES] - P[SMEM_CYCLES]
-    n = wavefronts(A, s, size, mask, unit)
+    if _counts(A, P, s, w, row, mask):
+        n = wavefronts(A, s, size, mask, unit)
+    else:
+        n = atomic_wavefronts(A, s, size, mask, unit)
+    fmt = A[row + R_SUB] >> 48 & 0xFFFF
+    if _adds_floats(fmt):
+        reserve_lsu(A, s, t, P[SMEM_FLOAT_INTERVAL] * (n + 1))
+        return t + P[SMEM_FLOAT_CYCLES] + P[SMEM_FLOAT_ROUND] * (n - 1)
+    if fmt & 255 == CAS:
+        n *= 2
     reserve_lsu(A, s, t, n)
     return t + P[SMEM_ATOM_CYCLES] + 2 * (n - 1)
+
+
+@inline
+def _counts(A, P, s, w, row, mask):
+    """Whether lanes only add the constant 1 and want no old value: those on one address are counted and added at once, as
+    ATOMS.POPC.INC does."""
+    sub = A[row + R_SUB]
+    integer = sub >> 56 & 255 == ValType.U32 or sub >> 56 & 255 == ValType.S32
+    if A[row + R_HEAD] & 255 != Kind.RED or sub >> 48 & 255 != AtomOp.ADD or not integer:
+        return False
+    return A[row + R_OP01] >> 63 & 1 and load_u32(operand(A, row, 1, registers(A, s, w)) + 4 * ctz(mask)) == 1
 
 
 @inline
@@ -168,7 +216,7 @@ def _shared(A, P, g, s, w, row, mask, unit, returns, t):
     if bad >= 0:
         fault(A, g, s, w, Fault.SHARED_ADDRESS, bad, A[s + SCRATCH + bad], size, t)
         return -1
-    when = _shared_time(A, P, g, s, w, size, mask, unit, t) if A[FUNCTIONAL] == 0 else t
+    when = _shared_time(A, P, g, s, w, row, size, mask, unit, t) if A[FUNCTIONAL] == 0 else t
     base = window_base(A, g, s, w, SHARED_REGION)
     if atomic_shared(A, s, w, row, mask, base, size):
         _apply(A, P, s, w, row, mask, base, returns, _format(A, row, SHARED_REGION))

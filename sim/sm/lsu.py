@@ -20,9 +20,11 @@ from ..params import (
     FN_SPLAT64,
     FN_STORE,
     L1_CYCLES,
+    LOAD_TICKS_EACH,
     MEM_INTERVAL,
     SMEM_CYCLES,
     STORE_INTERVAL,
+    TICKS,
 )
 from ..raw import BIG, address_of, call, ctz, load_i8, load_i16, load_i64, load_u8, load_u16, load_u32, popcount
 from ..state import (
@@ -71,6 +73,7 @@ from .remote import remote_load, remote_store
 from .requests import new_load, request, settle_load
 from .scoreboard import set_ready
 from .shared import wavefronts
+from .units import LOAD_TICKS
 
 ADDRESS = 4
 """The address is operand 4 of every memory instruction; up to four registers of data come before it."""
@@ -147,11 +150,19 @@ def coalesce(A, P, s, nbytes, mask):
 
 
 @inline
+def _load_cycles(A, P, s, lines):
+    """Cycles of the LSU that a load of so many lines takes; parts of a cycle are saved up."""
+    ticks = A[s + LOAD_TICKS] + max(lines * P[MEM_INTERVAL] * TICKS, P[LOAD_TICKS_EACH])
+    A[s + LOAD_TICKS] = ticks % TICKS
+    return ticks // TICKS
+
+
+@inline
 def _load_own(A, P, s, w, row, mask, index, t):
     """Time of a load from the own GPU's memory: L1, or requests to L2. Returns the latest time known now."""
     sub = A[row + R_SUB]
     n = coalesce(A, P, s, element_bytes(sub) * elements(sub), mask)
-    reserve_lsu(A, s, t, n * P[MEM_INTERVAL])
+    reserve_lsu(A, s, t, _load_cycles(A, P, s, n))
     priority = l1_priority(A, row)
     strong = A[row + R_HEAD] >> 32 & FLAG_STRONG or priority == Priority.BYPASS
     when = t + P[L1_CYCLES]
@@ -174,7 +185,7 @@ def _load_own(A, P, s, w, row, mask, index, t):
             request(A, s, at, line, sectors, Request.MERGED, index, 0, way)
             A[s + LOAD_REMAIN + index] += 1
         else:
-            when = max(when, max(A[s + L1_FILLED + way], at + P[L1_CYCLES]))
+            when = max(when, max(A[s + L1_FILLED + way], at + P[L1_CYCLES] + i))  # the answer takes a cycle a line, too
     return when
 
 
@@ -324,11 +335,15 @@ def _store_own(A, P, s, w, row, nbytes, mask, watched, t):
     """Requests of a store to the own GPU's memory."""
     n = coalesce(A, P, s, nbytes, mask)
     busy = 0
+    stored = 0
+    for i in range(n):
+        stored += 32 * popcount(A[s + SCRATCH + _LINES + 2 * i + 1])
+    partial = 1 if nbytes * popcount(mask) < stored else 0
     for i in range(n):
         sectors = A[s + SCRATCH + _LINES + 2 * i + 1]
         line = A[s + SCRATCH + _LINES + 2 * i]
         kind = Request.STORE | l2_hints(A, s, w, row, mask, line)
-        request(A, s, t + busy, line, sectors, kind, 0, nbytes, popcount(mask))
+        request(A, s, t + busy, line, sectors, kind, 0, partial, popcount(mask))
         _add_byte_mask(A, P, s, nbytes, line, mask, watched)
         busy += popcount(sectors) * P[STORE_INTERVAL]
     reserve_lsu(A, s, t, max(n, busy))

@@ -59,3 +59,19 @@ def wavefronts(A, s, nbytes, mask, unit):
     for group in range(groups):
         total += _passes(A, s, mask, group * lanes, (group + 1) * lanes)
     return max(1, total)
+
+
+@outline
+def atomic_wavefronts(A, s, nbytes, mask, unit):
+    """Passes that atomics of ``nbytes`` per lane need: the most lanes of one bank, for lanes do not share a word."""
+    if unit:
+        return max(1, nbytes >> 2)
+    for bank in range(32):
+        A[s + SCRATCH + _COUNTS + bank] = 0
+    worst = 1
+    for lane in range(32):
+        if mask >> lane & 1:
+            bank = s + SCRATCH + _COUNTS + (A[s + SCRATCH + lane] >> 2 & 31)
+            A[bank] += max(1, nbytes >> 2)
+            worst = max(worst, A[bank])
+    return worst

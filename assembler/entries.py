@@ -290,6 +290,11 @@ class EntryWriter:
             message = f"`{name.name}` has 32 bits, an address in {spec.space or 'generic'} memory 64"
             self.problems.error("type-mismatch", message, name.span)
             return
+        if found.kind == Kind.ST and spec.space.startswith("param"):
+            self.problems.error(
+                "bad-address", f"`{found.op.text}` takes the name of a parameter, no register", name.span
+            )
+            return
         entries.append((MEM_REG, READ, B64 if register.bits == 64 else B32, spec.group, register.number, offset))
 
     def _address_variable(

@@ -47,6 +47,25 @@ def _mma(
     )
 
 
+def _sparse(shape: str, inputs: tuple[str, ...], sums: str, n: tuple[int, int, int], latency: str) -> Instr:
+    """As `_mma`, with half of A's numbers, metadata e and its selector f."""
+    dense = _mma(shape, inputs, sums, n, inputs[0] in ("s8", "s4"), latency)
+    extra = "{.satfinite}" if sums == "s32" else ""
+    operands = dense.syntax.partition(" ")[2]
+    return Instr(
+        f"mma.sp.sync.aligned.shape.row.col{extra}.dtype.atype.btype.ctype {operands}, e, f",
+        {**dense.slots, "sp": ("sp", "sp::ordered_metadata")},
+        Kind.MMA,
+        latency,
+        "d = a * b + c; of four elements along k of a two are stored and e says which",
+        _PTX + "6.3",
+        operand_types={**dense.operand_types, "e": "b32", "f": "b32"},
+        forms={"f": "imm"},
+        writes=("d",),
+        check=dense.check,
+    )
+
+
 _HALF, _FP8, _BYTE, _NIBBLE = ("f16", "bf16"), ("e4m3", "e5m2"), ("s8", "u8"), ("s4", "u4")
 _NUM = {"num": ("x1", "x2", "x4")}
 _SPACE = {"space": ("shared",)}
@@ -81,8 +100,24 @@ MMA = (
         for shape, n in (("m8n8k128", (1, 1, 2)), ("m16n8k128", (2, 1, 4)), ("m16n8k256", (4, 2, 4)))
     ),
 )
+SPARSE = tuple(
+    _sparse(shape, types, sums, n, latency)
+    for shape, types, sums, n, latency in (
+        ("m16n8k16", _HALF, "f32", (2, 2, 4), "mma_half"),
+        ("m16n8k32", _HALF, "f32", (4, 4, 4), "mma"),
+        ("m16n8k16", ("f16",), "f16", (2, 2, 2), "mma_half"),
+        ("m16n8k32", ("f16",), "f16", (4, 4, 2), "mma"),
+        ("m16n8k8", ("tf32",), "f32", (2, 2, 4), "mma_half"),
+        ("m16n8k16", ("tf32",), "f32", (4, 4, 4), "mma"),
+        ("m16n8k32", _BYTE, "s32", (2, 2, 4), "mma_half"),
+        ("m16n8k64", _BYTE, "s32", (4, 4, 4), "mma"),
+        ("m16n8k64", _NIBBLE, "s32", (2, 2, 4), "mma"),
+        ("m16n8k128", _NIBBLE, "s32", (4, 4, 4), "mma_pair"),
+    )
+)
 ROWS = (
     *MMA,
+    *SPARSE,
     Instr("ldmatrix.sync.aligned.m8n8.num{.trans}{.space}.type d, [a]", {**_NUM, **_SPACE, "type": ("b16",)},
           Kind.LDMATRIX,
           "lsu", "d = 8x8 matrices of 16-bit elements, rows at the addresses of lanes 0-7, 8-15, …", _PTX + "5.15",

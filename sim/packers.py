@@ -234,9 +234,11 @@ def _fence(row: "Row") -> None:
 
 def _mma(row: "Row") -> None:
     """Operands in the side table; what they are in the immediate (sim/ir/tensor.py)."""
-    row.side = [row.ref(o) for o in row.operands]
+    named = row.named()
+    selector = named["f"][0].value if "f" in named else 0
+    row.side = [row.ref(o) for name, group in named.items() if name != "f" for o in group]
     row.sub = len(row.side) << 16
-    row.imm = mma_format(row.op.mods, {name: len(group) for name, group in row.named().items()})
+    row.imm = mma_format(row.op.mods, {name: len(group) for name, group in named.items()}, selector)
 
 
 def _service(row: "Row") -> None:

@@ -36,7 +36,7 @@ from .build import (
     vector,
     word,
 )
-from .fragments import NEVER, accumulated, counted, exponents, helper
+from .fragments import ABSENT, NEVER, accumulated, counted, exponents, helper
 
 V32, V64, VINT = vector(F32), vector(F64), vector(I32)
 _NAN, _INFINITY, _SIGN = 0x7FFFFFFF, 0x7F800000, 0x80000000
@@ -97,6 +97,14 @@ class _Group:
         x = [load(b, b.add(self.a, b.add(b.shl(k, word(8)), word(128 * h))), V32, 64) for h in range(HALVES)]
         y = [_columns(b, b.add(self.rows, b.shl(k, word(5))), e, F32, 4) for e in (0, 1)]
         return [(x[h], y[e]) for h in range(HALVES) for e in (0, 1)]
+
+    def stored(self, b: Builder, k: Any) -> list[tuple[Any, Any]]:
+        """The same, with zeros for factors of B that a sparse A has nothing for."""
+        x = [
+            load(b, b.add(self.tops_a, b.add(b.shl(k, word(7)), word(64 * h))), vector(I16), 64) for h in range(HALVES)
+        ]
+        absent = [b.icmp_unsigned("==", top, constant(I16, ABSENT & 0xFFFF)) for top in x]
+        return [(a, b.select(absent[i // 2], _lane_constant(0.0), y)) for i, (a, y) in enumerate(self.numbers(b, k))]
 
     def largest(self, b: Builder) -> list[Any]:
         """Largest exponent of the products, i32, for each accumulator."""
@@ -208,7 +216,7 @@ def _any_sums(b: Builder, rule: Rule, group: _Group, before: list[Any]) -> list[
     first = [aligned(b.fpext(c, V64), scale) for c, scale in zip(before, scales, strict=True)]
 
     def step(k: Any, values: list[Any]) -> list[Any]:
-        factors = group.numbers(b, k)
+        factors = group.stored(b, k)
         products = [b.fmul(b.fpext(x, V64), b.fpext(y, V64)) for x, y in factors]
         totals = [b.fadd(t, aligned(p, s)) for t, p, s in zip(values[: 2 * HALVES], products, scales, strict=True)]
         signs = [
@@ -329,15 +337,13 @@ def two_groups(b: Builder, rule: Rule, args: list[Any], unusual: Any) -> None:
 
 
 def add_apart(b: Builder, half: bool) -> Any:
-    """Function (sums, c, d): ``d`` = sums + ``c`` for 16 rows and a tile, each rounded once. ``c`` and ``d`` are arrays of i64
-    with addresses of registers, ``sums`` the registers of f32 themselves one after another."""
+    """Function (sums, c, d): ``d`` = ``sums`` + ``c`` for 16 rows and a tile, rounded once; arrays of i64 with the addresses of
+    registers."""
     rule = RULES[half, False]
 
     def build(inner: Builder, sums: Any, c: Any, d: Any) -> None:
-        before = _load_sums(inner, rule, c, word(0))
         after = []
-        for i, x in enumerate(before):
-            y = load(inner, inner.add(sums, word(128 * i)), V32, 64)
+        for x, y in zip(_load_sums(inner, rule, sums, word(0)), _load_sums(inner, rule, c, word(0)), strict=True):
             total = inner.fadd(x, y)
             nan = inner.fcmp_unordered("uno", total, total)
             after.append(inner.select(nan, inner.bitcast(constant(I32, _NAN), V32), total))

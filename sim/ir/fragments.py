@@ -149,13 +149,15 @@ def elements(b: Builder, register: Any, element: Element) -> list[Any]:
     return [_element(b, x, element, e) for e in range(per_register(element))]
 
 
-def _lowest_exponent(element: Element) -> int:
-    """Exponent of subnormal numbers."""
-    return {Element.F16: -14, Element.E5M2: -14, Element.E4M3: -6}.get(element, -126)
+def _lowest_exponent(element: Element, pairs: bool) -> int:
+    """Exponent of subnormal numbers; with ``pairs`` (see `_place`) those of eight bits have become f16."""
+    return {Element.F16: -14, Element.E5M2: -14, Element.E4M3: -14 if pairs else -6}.get(element, -126)
 
 
 NEVER = -8192
 """Exponent of zero: it is never the largest."""
+ABSENT = NEVER - 1
+"""Exponent where a sparse matrix has no number."""
 USUAL = 48
 """Largest magnitude of exponents for which products and their sums fit f32's range."""
 
@@ -216,14 +218,14 @@ Picker = Callable[[int, list[int]], Any]
 """Exponents of element e in the lanes given."""
 
 
-def _tops(b: Builder, register: Any, element: Element, numbers: list[Any]) -> tuple[Picker | None, Any]:
+def _tops(b: Builder, register: Any, element: Element, numbers: list[Any], pairs: bool) -> tuple[Picker | None, Any]:
     """Exponents of a register's numbers, None if they are not needed; and an i32 that is not 0 if one is unusual."""
     if not is_float(element):
         return None, ir.Constant(I32, 0)
     if BITS[element] == 16:
-        pairs, unusual = _pair_exponents(b, register, element)
-        return lambda e, lanes: shuffle(b, pairs, undefined(pairs.type), [2 * lane + e for lane in lanes]), unusual
-    tops = [exponents(b, x, _lowest_exponent(element)) for x in numbers]
+        both, unusual = _pair_exponents(b, register, element)
+        return lambda e, lanes: shuffle(b, both, undefined(both.type), [2 * lane + e for lane in lanes]), unusual
+    tops = [exponents(b, x, _lowest_exponent(element, pairs)) for x in numbers]
     found: Any = ir.Constant(I32, 0)
     for x in numbers:
         found = b.or_(found, _unusual(b, x))
@@ -237,7 +239,7 @@ def spread_a(b: Builder, element: Element, pairs: bool = False) -> Any:
 
     def build(inner: Builder, register: Any, to: Any, step: Any, sign: Any, tops: Any, half: Any) -> Any:
         numbers = elements(inner, register, element)
-        tops_of, unusual = _tops(inner, register, element, numbers)
+        tops_of, unusual = _tops(inner, register, element, numbers, pairs)
         for e, x in enumerate(numbers):
             value = _negated(inner, x, sign) if is_float(element) else x
             for q in range(4):
@@ -261,7 +263,7 @@ def spread_b(b: Builder, element: Element, pairs: bool = False) -> Any:
         size = number_bytes(element)
         picks = [4 * column + q for q in range(4) for column in COLUMNS]
         numbers = elements(inner, register, element)
-        tops_of, unusual = _tops(inner, register, element, numbers)
+        tops_of, unusual = _tops(inner, register, element, numbers, pairs)
 
         def put(turned: Any, at: Any, e: int, bytes_: int) -> None:
             for q in range(4):

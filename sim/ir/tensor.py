@@ -31,13 +31,14 @@ from .build import (
     vector,
     word,
 )
-from .fragments import Element, accumulated, counted, number_bytes, per_register, spread_a, spread_b
+from .fragments import BITS, Element, accumulated, counted, number_bytes, per_register, spread_a, spread_b
 from .products import EXACT, Product, multiply
+from .sparse import chunk_length, expand
 
 _PAIRS = 2 * LANES
 """16-bit elements of a register."""
 _TRANSPOSED = [i % 8 * 8 + i // 8 for i in range(_PAIRS)]
-_MOST_DEPTH = 64
+_MOST_DEPTH = 128
 """Most k of an instruction, counted in numbers."""
 
 
@@ -128,29 +129,49 @@ def _spread_b(b: Builder, fmt: Any, registers: Any, count: Any, to: Any, tops: A
 
 
 def _sum_apart(b: Builder, half: bool, args: list[Any], unusual: Any) -> None:
-    """Products of factors of eight bits, added up from zero in two halves, then added to the accumulator."""
+    """Products of factors of eight bits, added up from zero in two halves, then added to the accumulator: ``mma`` converts them
+    to f16 and takes two instructions of f16 and an addition."""
     sums, table = _room(b, 4 * 128), _room(b, 4 * 8)
     for i in range(4):
         store(b, b.add(sums, word(128 * i)), b.add(table, word(8 * i)), 8)
     a, rows, tops_a, tops_b, c, d, base, depth = args
-    aligned.two_groups(b, RULES[False, False], [a, rows, tops_a, tops_b, word(0), table, base, depth], unusual)
-    b.call(aligned.add_apart(b, half), [sums, c, d])
+    aligned.two_groups(b, RULES[half, False], [a, rows, tops_a, tops_b, word(0), table, base, depth], unusual)
+    b.call(aligned.add_apart(b, half), [table, c, d])
+
+
+def _expanded(b: Builder, fmt: Any, lanes: Any, tops: Any, metadata: Any) -> tuple[Any, Any]:
+    """Where the vectors of A are, with all k: of a sparse A in other places."""
+    is_sparse = nonzero(b, _field(b, fmt, 27, 1))
+    all_lanes, all_tops = _room(b, _MOST_DEPTH * 256), _room(b, _MOST_DEPTH * 128)
+
+    def case(element: Element) -> None:
+        chunks = b.udiv(_field(b, fmt, 28, 8), word(chunk_length(element)))
+        args = [lanes, tops, _pointer(b, metadata, word(0)), all_lanes, all_tops, chunks, _field(b, fmt, 36, 2)]
+        b.call(expand(b, element), args)
+
+    with b.if_then(is_sparse):
+        used = {int(element): partial(case, element) for element in Element if BITS[element] != 64}
+        dispatch(b, b.trunc(_field(b, fmt, 0, 4), I32), used)
+    return b.select(is_sparse, all_lanes, lanes), b.select(is_sparse, all_tops, tops)
 
 
 def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
     """(ptrs, fmt): ``mma.sync`` for a whole warp. ``ptrs``: address of an i64 array with the addresses of the operand
     registers in PTX order (d, a, b, c). fmt: bits 0-3 `Element` of a, 4-7 of b, 8-11 `Product`, 12-15 registers of a,
     16-19 of b, 20-23 of c and d, 24 a has 16 rows, 25 the accumulator is added apart, 26 sums are
-    chains (products.py), 28-35 k, counted in numbers."""
+    chains (products.py), 27 A is sparse and its metadata follows c, 28-35 k, counted in numbers, 36-37 the first thread of
+    four that has metadata."""
     lanes, rows = _room(b, _MOST_DEPTH * 256), _room(b, _MOST_DEPTH * 32)
     tops_a, tops_b = _room(b, _MOST_DEPTH * 128), _room(b, _MOST_DEPTH * 16)
     n_a, n_b, n_c = (_field(b, fmt, at, 4) for at in (12, 16, 20))
     at_a = lane_of(b, ptrs, n_c, 8)
     at_b = lane_of(b, at_a, n_a, 8)
     unusual = _spread_a(b, fmt, at_a, n_a, lanes, tops_a)
+    at_c = lane_of(b, at_b, n_b, 8)
+    lanes, tops_a = _expanded(b, fmt, lanes, tops_a, lane_of(b, at_c, n_c, 8))
     unusual = b.or_(unusual, _spread_b(b, fmt, at_b, n_b, rows, tops_b))
     depth = _field(b, fmt, 28, 8)
-    args = [lane_of(b, at_b, n_b, 8), ptrs, word(0), depth]
+    args = [at_c, ptrs, word(0), depth]
 
     def exact(product: Product) -> None:
         for halves in (1, 2):
@@ -198,15 +219,20 @@ def ldmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) ->
     dispatch(b, b.trunc(n, I32), {count: partial(matrices, count) for count in (1, 2, 4)})
 
 
-def mma_format(mods: Mapping[str, str], registers: Mapping[str, int]) -> int:
-    """The format word of an ``mma`` with these modifiers and counts of registers."""
+def mma_format(mods: Mapping[str, str], registers: Mapping[str, int], selector: int = 0) -> int:
+    """The format word of an ``mma`` with these modifiers and counts of registers; ``selector`` of sparse metadata."""
     names = {"tf32": Element.TF32, "b1": Element.WORD}
     a, b = (names.get(t) or Element[t.upper()] for t in (mods["atype"], mods["btype"]))
     product = Product["S32_SATURATED" if "satfinite" in mods else mods.get("bitop", mods["dtype"]).upper()]
     depth = registers["b"] * 4 * per_register(b)
     counts = registers["a"] << 12 | registers["b"] << 16 | registers["d"] << 20
     rows = mods["shape"].startswith("m16") << 24 | _is_pairs(a) << 25
-    return a | b << 4 | product << 8 | counts | rows | depth << 28
+    out = a | b << 4 | product << 8 | counts | rows | depth << 28
+    if "sp" not in mods:
+        return out
+    one_word = depth // chunk_length(a) <= (8 if BITS[a] <= 8 else 4)
+    threads = 2 if (BITS[a] <= 8 and one_word) or (BITS[a] > 8 and not one_word) else 1 if one_word else 0
+    return out | 1 << 27 | selector * threads << 36
 
 
 def stmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:

@@ -49,8 +49,16 @@ def mma(a, b, c, types, d):
                          for x, row in zip(a, c, strict=True)])  # fmt: skip
     order = np.lexsort((np.arange(depth), np.arange(depth) % 4 // 2))
     a, b = a[:, order], b[:, order]
-    sums = np.array([[one_sum(x, y, np.float32(0), types, depth // 2) for y in b] for x in a])
-    return (sums + c.astype(np.float32)).astype(np.float16 if half else np.float32)
+    zero = np.float16(0) if half else np.float32(0)
+    sums = [[two_sums(x, y, zero, depth // 2, half) for y in b] for x in a]
+    return np.array(sums) + c
+
+
+def two_sums(a, b, c, group, half):
+    """Halves of k one after the other, converted to f16."""
+    for k in (0, group):
+        c = one_sum(a[k : k + group], b[k : k + group], c, ("f16", "f16"), group, half=half)
+    return c
 
 
 def wgmma(a, b, c, types, d):

@@ -44,7 +44,8 @@ def warpgroup(sums, a=None):
 
 @pytest.mark.parametrize("case", cases("products.npz", "mma"))
 def test_mma(functions, case):
-    op = resolve(case.partition("/")[0])
+    text, _, selector = case.partition("/")
+    op = resolve(text)
     count = {o.name: o.count for o in op.operands}
     kind = np.uint64 if op.mods["dtype"] == "f64" else np.uint32
     for words, want in zip(
@@ -54,7 +55,7 @@ def test_mma(functions, case):
         found = [buffer(32, kind) for _ in range(count["d"])]
         places = buffer(64, np.int64)
         places[: len(found) + len(sources)] = [x.ctypes.data for x in found + sources]
-        functions.mma(places, mma_format(op.mods, count))
+        functions.mma(places, mma_format(op.mods, count, int(selector or "0", 16)))
         assert (np.concatenate(found).view(np.uint32) == want).all()
 
 

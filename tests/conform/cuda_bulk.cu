@@ -1,0 +1,5 @@
+typedef unsigned u32; typedef unsigned long long u64; typedef int s32; typedef long long s64;
+#define KERNEL extern "C" __global__ void
+#include <cuda/barrier>
+#include <cuda/ptx>
+namespace ptx=cuda::ptx; using bar_t=cuda::barrier<cuda::thread_scope_block>; KERNEL k(const int*a,int*o,int*r){ __shared__ alignas(128) int s[256]; __shared__ bar_t b; if(!threadIdx.x){init(&b,blockDim.x);cuda::device::experimental::fence_proxy_async_shared_cta();} __syncthreads(); bar_t::arrival_token t; if(!threadIdx.x){cuda::device::memcpy_async_tx(s,a+blockIdx.x*256,cuda::aligned_size_t<16>(1024),b); t=cuda::device::barrier_arrive_tx(b,1,1024);} else t=b.arrive(); b.wait(static_cast<bar_t::arrival_token&&>(t)); for(int i=threadIdx.x;i<256;i+=64)s[i]=s[i]*2+1; ptx::fence_proxy_async(ptx::space_shared); __syncthreads(); if(!threadIdx.x){ptx::cp_async_bulk(ptx::space_global,ptx::space_shared,o+blockIdx.x*256,s,1024); ptx::cp_reduce_async_bulk(ptx::space_global,ptx::space_shared,ptx::op_add,r,s,1024); ptx::cp_async_bulk_commit_group(); ptx::cp_async_bulk_wait_group(ptx::n32_t<0>());} }

@@ -1,0 +1,3 @@
+typedef unsigned u32; typedef unsigned long long u64; typedef int s32; typedef long long s64;
+#define KERNEL extern "C" __global__ void
+struct N{N*n;int v;}; KERNEL k(const int*a,int*o){ int i=threadIdx.x; N*h=nullptr; for(int j=0;j<(i%9)+1;j++){N*q=(N*)malloc(sizeof(N)); q->n=h;q->v=a[i]*j;h=q;} int s=0; while(h){s+=h->v;N*q=h;h=h->n;free(q);} int*p=new int[i+1]; for(int j=0;j<=i;j++)p[j]=j*j; for(int j=0;j<=i;j++)s^=p[i-j]+j; delete[]p; o[i]=s; }

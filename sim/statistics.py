@@ -86,6 +86,24 @@ def _gpu(machine: "Machine", gpu: int) -> dict[str, Any]:
     }
 
 
+def gate_rows(machine: "Machine") -> list[dict[str, Any]]:
+    """What the DAMs decided: a row per gate and group of thread blocks, with the bytes that had arrived in the end."""
+    A, rows = machine.A, []
+    names = {dam.WAITING: "waiting", dam.RELEASED: "released", dam.RETIRED: "retired"}
+    for gpu in range(machine.gpus):
+        g = gpu_base(gpu)
+        for gate in range(A[g + dam.GATES]):
+            first, threshold = A[g + dam.GROUP_BASE + gate], int(A[g + dam.THRESHOLD + gate])
+            for group in range(A[g + dam.GROUPS + gate]):
+                decided = int(A[g + dam.DECIDED + first + group])
+                got = int(A[g + dam.GOT + first + group])
+                rows.append(
+                    {"gpu": gpu, "gate": gate, "group": group, "state": names[decided & 3], "bytes": got}
+                    | {"threshold": threshold, "cycle": decided >> 2 or None}
+                )
+    return rows
+
+
 def _share(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 

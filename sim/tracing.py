@@ -14,6 +14,7 @@ from .layout import gpu_base
 from .memory import Bytes
 from .net.packet import Packet
 from .params import SMS, TRACE_PACKETS, WINDOW_CYCLES
+from .statistics import gate_rows
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -90,6 +91,8 @@ class Tracer:
             for name, value in {**row["hub"], "instructions": row["instructions"], "cycles": row["cycles"]}.items()
         ]
         self.writer.table("counters", rows)
+        if gates := gate_rows(self.machine):
+            self.writer.table("gates", gates)
         return self.writer.close(**meta)
 
 

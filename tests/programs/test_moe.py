@@ -54,6 +54,28 @@ def test_the_layer_is_right(system: str, gpus: int, shape: dict[str, Any]) -> No
     assert result.ok, result.checks
 
 
+def test_a_trace_says_when_the_hubs_released_what(tmp_path: Path) -> None:
+    """Table `gates`: every group is decided, a full one not before its bytes, and the counters agree."""
+    import duckdb
+
+    result = simasm.run(
+        PROGRAMS / "moehub.s",
+        2,
+        "h800-8",
+        {"sm.count": 2},
+        {"tokens": 64, "capacity": 128},
+        trace=tmp_path,
+        output=lambda line: None,
+    )
+    rows = duckdb.sql(f"SELECT state, bytes, threshold, cycle FROM '{tmp_path}/tables/gates.parquet'").fetchall()
+    hubs = [gpu["hub"] for gpu in result.stats["per_gpu"]]
+    released = [row for row in rows if row[0] == "released"]
+    assert len(released) == sum(hub["dam_releases"] + hub["dam_partial_releases"] for hub in hubs)
+    assert sum(row[0] == "retired" for row in rows) == sum(hub["dam_retired"] for hub in hubs) > 0
+    assert all(0 < cycle <= max(result.machine.cycles.values()) for *_, cycle in released)
+    assert sum(got >= threshold for _, got, threshold, _ in released) == sum(hub["dam_releases"] for hub in hubs)
+
+
 # --- bytes on the links, against closed forms
 
 LINE, FLIT = 128, 16

@@ -14,7 +14,7 @@ from .mem.step import QUANTUM
 from .opaque_layout import OPAQUE
 from .params import BLOCKS, SMS
 from .raw import BIG, address_of, call, call_lane, load_i64, load_u32, store_64
-from .sm.barrier import SYNC, waits_on
+from .sm.barrier import SYNC, WARP, waits_on
 from .sm.cta import end_warp
 from .sm.execute import other
 from .sm.operands import guard_mask, operand
@@ -65,6 +65,14 @@ TURN = 4096
 """Instructions after which, at its next branch or the like, another warp has its turn, if this one does not wait before."""
 PATIENCE = 16
 """Passes without a finished CTA after which one more SM is used."""
+
+_WITHIN_BLOCKS = sum(
+    1 << k
+    for k in (
+        *(Kind.LANE, Kind.SREG, Kind.LD, Kind.ST, Kind.ATOM, Kind.RED, Kind.SHFL, Kind.VOTE, Kind.REDUX),
+        Kind.ACTIVEMASK,
+    )
+)
 
 
 @inline
@@ -147,8 +155,7 @@ def _arrive(A, s, w, row, now):
 @inline
 def _ends_turn(kind):
     """Whether a warp's turn may end with the instruction: those within compiled blocks do not end it."""
-    within = kind == Kind.LANE or kind == Kind.SREG or kind == Kind.LD or kind == Kind.ST
-    return not within and kind != Kind.ATOM and kind != Kind.RED
+    return 1 << kind & _WITHIN_BLOCKS == 0
 
 
 @outline
@@ -190,6 +197,8 @@ def run_warp(A, P, g, gpu, s, w, now):
             if _arrive(A, s, w, row, now):
                 A[s + PC + w] = pc
                 return count
+        elif kind == Kind.BAR and A[row + R_SUB] & 255 == WARP and mask == A[s + LIVE + w]:
+            pc += 1
         elif _ends_warp(A, s, w, kind, mask):
             A[s + PC + w] = pc + 1
             A[s + LIVE + w] = 0

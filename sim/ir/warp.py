@@ -74,7 +74,7 @@ def permute(b: Builder, x: Any, picks: Any) -> Any:
     return _permute_avx512(b, x, picks) if b.avx512 else _permute_avx2(b, x, picks)
 
 
-def _source_lanes(b: Builder, mode: int, offset: Any, clamp: Any, segment: Any) -> tuple[Any, Any]:
+def source_lanes(b: Builder, mode: int, offset: Any, clamp: Any, segment: Any) -> tuple[Any, Any]:
     """Lane each lane reads, and whether it is in range (PTX ISA 9.0, 9.7.9.6, the pseudo-code of shfl.sync)."""
     own, low5 = iota(I32), constant(I32, 31)
     offset = b.and_(offset, low5)
@@ -102,7 +102,7 @@ def shfl(b: Builder, dptr: Any, pptr: Any, aptr: Any, bptr: Any, cptr: Any, mode
     value = load_slot(b, aptr)
 
     def case(number: int) -> None:
-        source, in_range = _source_lanes(b, number, offset, clamp, segment)
+        source, in_range = source_lanes(b, number, offset, clamp, segment)
         source = b.and_(source, constant(I32, 31))
         active = b.trunc(b.lshr(splat(b, mask), source), vector(I1))
         result = b.select(b.and_(in_range, active), permute(b, value, source), value)

@@ -29,8 +29,9 @@ from ..ir.build import (
 from ..params import FN_FILL_TID
 from ..sm.special import Special
 from ..state import BLOCK_X, BLOCK_Y, CTA_X, CTA_Y, GRID_X, WARP_IN_CTA, Space
+from . import warp
 from .atomics import atomic
-from .blocks import Block, Instruction
+from .blocks import AMONG_LANES, Block, Instruction
 from .memory import Access, call_library
 from .registers import Registers
 
@@ -65,6 +66,7 @@ class BlockWriter:
             Kind.ST: self._store,
             Kind.ATOM: self._atomic,
             Kind.RED: self._atomic,
+            **dict.fromkeys(AMONG_LANES, self._warp),
         }
         for index, instruction in enumerate(self.block.instructions):
             if instruction.kind == Kind.BRA:
@@ -198,6 +200,10 @@ class BlockWriter:
     def _atomic(self, index: int, instruction: Instruction) -> None:
         access = Access(self.b, self.frame, self.registers, instruction, self._executing(instruction))
         atomic(access, self._leave_before(index, instruction), self.block.live[index + 1])
+
+    def _warp(self, index: int, instruction: Instruction) -> None:
+        leave = self._leave_before(index, instruction)
+        warp.write(self.b, self.frame, self.registers, instruction.row, leave)
 
     # --- control
     def _branch(self, index: int, instruction: Instruction) -> None:

@@ -10,7 +10,8 @@ from isa.image import Image, Operand, OperandKind, Role
 from isa.instr import Kind
 from isa.types import BY_CODE
 
-from ..load import Program, Row, row_at
+from ..ir.build import FULL
+from ..load import CONSTANT, Program, Row, row_at
 from ..sm.special import Special
 from ..state import FLAG_ACQUIRE, FLAG_RELEASE, FLAG_STRONG, Space
 
@@ -21,6 +22,8 @@ CHUNK = 256
 """Instructions that are compiled together, at most."""
 _SPACES = (Space.GENERIC, Space.GLOBAL, Space.SHARED, Space.CONST)
 _SPECIAL = frozenset(range(Special.TID_X, Special.NCTAID_Z + 1)) | {Special.SYMBOL, Special.VALUE, Special.GPUID}
+AMONG_LANES = (Kind.SHFL, Kind.VOTE, Kind.REDUX, Kind.ACTIVEMASK)
+"""Instructions of warp.py."""
 _ENDS = (Kind.EXIT, Kind.RET, Kind.TRAP)
 
 
@@ -31,6 +34,14 @@ def _registers(operand: Operand) -> int:
     if operand.kind in (OperandKind.REG, OperandKind.MEM_REG):
         return (1 << max(1, BY_CODE[operand.type].bits // 32)) - 1 << SLOT + operand.value
     return 0
+
+
+def _names_all(row: Row) -> bool:
+    """Whether the membermask is the constant of all lanes; ``activemask`` has none."""
+    ref = row.refs[5]
+    at = ref - CONSTANT
+    known = bool(ref & CONSTANT) and bytes(row.program.pool[at : at + 4]) == FULL.to_bytes(4, "little")
+    return known or row.kind == Kind.ACTIVEMASK
 
 
 @dataclass
@@ -66,6 +77,8 @@ class Instruction:
             return True
         if self.kind == Kind.SREG:
             return row.sub & 0xFF in _SPECIAL
+        if self.kind in AMONG_LANES:
+            return self.guard == 0 and _names_all(row)
         if self.kind not in (Kind.LD, Kind.ST, Kind.ATOM, Kind.RED):
             return False
         if row.flags & (FLAG_STRONG | FLAG_ACQUIRE | FLAG_RELEASE):

@@ -70,6 +70,8 @@ class Translator:
         self._visits = self._table[1:]
         self.address: int = self._visits.ctypes.data
         self._routines: dict[int, Routine] = {}
+        self._seen: dict[int, int] = {}
+        """Visits that were counted, of blocks that were hot but not hot enough."""
         self._compiled = 0
         """Instructions compiled or taken from the cache so far."""
         self._spans = [(k.entry, k.end, True) for k in image.kernels]
@@ -93,19 +95,26 @@ class Translator:
             entry = max(span[0] for span in self._spans if span[0] <= pc)
             if entry not in self._routines:
                 self._decode(entry)
-            else:
+            elif self._is_worth_it(pc):
                 self._compile(next(chunk for chunk in self._routines[entry].chunks() if pc < chunk[-1].end))
         _known[self._digest] = self._visits.copy()
+
+    def _is_worth_it(self, pc: int) -> bool:
+        """Whether a block has had enough visits, for a program of which so much has been compiled; if not, count on."""
+        seen, needed = self._seen.get(pc, HOT), HOT * (1 + self._compiled // PATIENCE)
+        self._seen[pc] = needed
+        if seen < needed:
+            self._visits[pc] = seen - needed - 1
+        return seen >= needed
 
     def _decode(self, entry: int) -> None:
         """Find the blocks of a routine, and take from the cache what is there."""
         span = next(span for span in self._spans if span[0] == entry)
         routine = self._routines[entry] = Routine(self._image, self._code.program, *span)
         self._visits[span[0] : span[1]] = 0
-        needed = HOT * (1 + self._compiled // PATIENCE)
         for chunk in routine.chunks():
             for block in chunk:
-                self._visits[block.first] = -needed
+                self._visits[block.first] = -HOT
             if EAGER or cache_path("blocks", host(), self._key(chunk)).exists():
                 self._compile(chunk)
 

@@ -113,6 +113,11 @@ OPERATIONS = [
     "and.b32 %r1, {a}, 1020; cvt.u64.u32 %rd5, %r1; add.u64 %rd5, %rd5, %rd1; red.global.max.u32 [%rd5], {b};",
     "mov.u32 {d}, %laneid;",
     "vote.sync.ballot.b32 {d}, {p}, -1;",
+    "shfl.sync.bfly.b32 {d}, {a}, 5, 31, -1;",
+    "shfl.sync.up.b32 {d}|{p}, {a}, {b}, 0, -1;",
+    "shfl.sync.idx.b32 {d}, {a}, {b}, 0x181f, 0xffffffff;",
+    "redux.sync.add.u32 {d}, {a}, -1;",
+    "vote.sync.any.pred {p}, !{p}, -1;",
 ]
 
 
@@ -132,7 +137,7 @@ def _program(seed: int) -> str:
         for _ in range(pick.randrange(2, 9)):
             d, a, b, c = (f"%r{pick.randrange(4, 12)}" for _ in range(4))
             text = pick.choice(OPERATIONS)
-            if shape != "straight" and "vote" in text:
+            if shape != "straight" and "sync" in text:
                 continue
             lines.append(text.format(d=d, a=a, b=b, c=c, p=f"%p{pick.randrange(3)}"))
         if shape == "skip":

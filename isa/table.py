@@ -223,5 +223,5 @@ def _bad_modifier(mnemonic: str, bad: str, candidates: list[tuple[Instr, dict[st
         message = f"`{mnemonic}` does not take `.{bad}` together with its other modifiers"
         return IsaError("combination", message, "", bad)
     guess = did_you_mean(bad, known)
-    takes = f"; it takes {', '.join(f'.{v}' for v in known)}" if not guess and len(known) <= 24 else ""
+    takes = f"; it takes {', '.join(f'.{v}' for v in known)}" if known and not guess and len(known) <= 24 else ""
     return IsaError("modifier", f"`{mnemonic}` has no modifier `.{bad}`{takes}", guess, bad)

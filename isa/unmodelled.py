@@ -9,7 +9,6 @@ KNOWN_UNMODELLED: dict[str, str] = {
     "suld": "surfaces", "sust": "surfaces", "sured": "surfaces", "suq": "surfaces",
                                     "wmma": "warp matrix fragments of the older interface (use mma)",
     "mma.sp": "sparse matrix instructions", "mma.sp::ordered_metadata": "sparse matrix instructions",
-    "wgmma.mma_async.sp": "sparse matrix instructions",
     "mma.sync.aligned.m8n8k4.col": "mma.m8n8k4 of .f16", "mma.sync.aligned.m8n8k4.row.row": "mma.m8n8k4 of .f16",
     "tcgen05": "tensor memory of later GPUs",
     "st.bulk": "bulk initialisation of shared memory",

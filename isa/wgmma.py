@@ -27,13 +27,17 @@ def _same_factors(mods: Mapping[str, str]) -> str | None:
 
 
 def _row(k: int, inputs: tuple[str, ...], sums: tuple[str, ...], in_registers: bool, trans: bool = False,
-         extra: str = "", mixed: bool = False) -> Instr:  # fmt: skip
-    """One kind of element: ``k`` elements are 32 bytes. ``trans``: factors in shared memory may be transposed."""
+         extra: str = "", mixed: bool = False, sparse: bool = False) -> Instr:  # fmt: skip
+    """One kind of element: ``k`` elements of B are 32 bytes, 64 if ``sparse``. ``trans``: factors in shared memory may be
+    transposed."""
     signs = ", sa, sb" if sums[0] != "s32" else ""
     turns = "" if not trans else ", tb" if in_registers else ", ta, tb"
     a = "{a0, a1, a2, a3}" if in_registers else "a"
     names = [name.strip() for name in (signs + turns).split(",") if name.strip()]
-    types = {
+    more = ", e, f" if sparse else ""
+    names += ["f"] * sparse
+    types = {"e": "b32"} if sparse else {}
+    types |= {
         "d": "b32" if sums == ("f16",) else sums[0],
         "a": "b32" if in_registers else "b64",
         "b": "b64",
@@ -41,11 +45,12 @@ def _row(k: int, inputs: tuple[str, ...], sums: tuple[str, ...], in_registers: b
     }
     shapes = tuple(f"m64n{n}k{k}" for n in (_INTEGER if sums[0] == "s32" else _ANY))
     return Instr(
-        f"wgmma.mma_async.sync.aligned.shape.dtype.atype.btype{extra} d, {a}, b, p{signs}{turns}",
+        f"wgmma.mma_async{'.sp' * sparse}.sync.aligned.shape.dtype.atype.btype{extra} d, {a}, b{more}, p{signs}{turns}",
         {"shape": shapes, "dtype": sums, "atype": inputs, "btype": inputs},
         Kind.WGMMA,
         "wgmma",
-        "d = a * b + d for the matrices of four warps, if p, else d = a * b; asynchronously",
+        "d = a * b + d for the matrices of four warps, if p, else d = a * b; asynchronously"
+        + ("; of four elements along k of a two are stored and e says which" if sparse else ""),
         _PTX + "5.2",
         target="sm_90a",
         operand_types={**types, **dict.fromkeys(names, "s32")},
@@ -71,6 +76,12 @@ ROWS = (
     *(
         _row(k, inputs, sums, in_registers, trans, extra, mixed)
         for k, inputs, sums, trans, extra, mixed in _ROWS
+        for in_registers in (False, True)
+    ),
+    *(
+        _row(2 * k, inputs, sums, in_registers, trans, extra, mixed, True)
+        for k, inputs, sums, trans, extra, mixed in _ROWS
+        if inputs != ("b1",)
         for in_registers in (False, True)
     ),
     Instr("wgmma.fence.sync.aligned", {}, Kind.WGMMA_FENCE, "misc",

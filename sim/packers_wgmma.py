@@ -13,7 +13,7 @@ _MINUS = 0xFFFFFFFF
 
 
 def wgmma(row: "Row") -> None:
-    """Side table: registers of the accumulator, A (registers or a descriptor), the descriptor of B, the predicate."""
+    """Side table: registers of the accumulator, A (registers or a descriptor), the descriptor of B, the predicate, metadata."""
     named = row.named()
     words = {name: group[0].value for name, group in named.items() if name in ("sa", "sb", "ta", "tb")}
     if any(value not in (1, _MINUS) for name, value in words.items() if name[0] == "s"):
@@ -22,8 +22,10 @@ def wgmma(row: "Row") -> None:
         raise UnmodelledError(f"`{row.op.text}`: a transposition is 0 or 1")
     in_registers = len(named["a"]) == 4
     negate = words.get("sa", 1) != words.get("sb", 1)
-    row.imm = wgmma_format(row.op.mods, in_registers, (words.get("ta", 0), words.get("tb", 0)), negate)
-    row.side = [row.ref(o) for name in ("d", "a", "b", "p") for o in named[name]]
+    trans = words.get("ta", 0), words.get("tb", 0)
+    selector = named["f"][0].value if "f" in named else 0
+    row.imm = wgmma_format(row.op.mods, in_registers, trans, negate, selector)
+    row.side = [row.ref(o) for name in ("d", "a", "b", "p", "e") for o in named.get(name, [])]
     row.sub = len(named["d"]) | (1 + row.program.predicates) << SCORES
 
 

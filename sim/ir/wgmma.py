@@ -11,7 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from ..wgmma_format import CHAINED, DEPTH, NEGATE, PRODUCT, REGISTERS, TILES, TRANS_A, TRANS_B
+from ..wgmma_format import CHAINED, DEPTH, FIRST, NEGATE, PRODUCT, REGISTERS, SPARSE, TILES, TRANS_A, TRANS_B
 from . import aligned
 from .aligned import RULES
 from .build import (
@@ -33,11 +33,12 @@ from .build import (
 )
 from .fragments import BITS, Element, accumulated, counted, helper, per_register, spread_a, spread_b
 from .products import Product, all_tiles
+from .sparse import chunk_length, expand
 
 WARPS = 4
 _BLOCK = 128
 """Bytes of a block: eight rows of 16."""
-_MOST_TILES, _MOST_DEPTH = 32, 32
+_MOST_TILES, _MOST_DEPTH = 32, 64
 WINDOW = 1 << 18
 """Bytes that a descriptor can address."""
 _TRANSPOSED = [i % 8 * 8 + i // 8 for i in range(64)]
@@ -66,8 +67,10 @@ class _Descriptor:
 
 
 def _block_along_k(b: Builder, d: _Descriptor, i: Any, j: Any) -> list[Any]:
-    """Addresses of eight rows' 16 bytes: rows ``8 i`` and on, half ``j`` of their 32 bytes."""
-    step = b.mul(j, b.select(d.plain, d.leading, word(16)))
+    """Addresses of eight rows' 16 bytes: rows ``8 i`` and on, unit ``j`` along k."""
+    at = b.shl(j, word(4))
+    inside = b.and_(at, b.sub(b.shl(word(1), d.log), word(1)))
+    step = b.add(inside, b.mul(b.lshr(at, d.log), d.leading))
     first = b.add(b.add(d.start, b.mul(i, d.stride)), step)
     return [_swizzled(b, b.add(first, b.shl(word(r), d.log)), d.mask, d.base) for r in range(8)]
 
@@ -83,17 +86,18 @@ def _block_across_k(b: Builder, d: _Descriptor, i: Any, j: Any) -> list[Any]:
 
 
 def _gather(b: Builder, across: bool) -> Any:
-    """Function (descriptor, shared, to, blocks): all ``blocks`` of rows, both halves of each, from shared memory at
-    ``shared``. Returns the end of the last byte read."""
+    """Function (descriptor, shared, to, blocks, wide): all ``blocks`` of rows, 32 bytes of each, 64 if ``wide`` is 1, from
+    shared memory at ``shared``. Returns the end of the last byte read."""
 
-    def build(inner: Builder, value: Any, shared: Any, to: Any, blocks: Any) -> Any:
+    def build(inner: Builder, value: Any, shared: Any, to: Any, blocks: Any, wide: Any) -> Any:
         d = _Descriptor(inner, value)
 
-        def one(i: Any, most: list[Any]) -> list[Any]:
+        def one(pair: Any, most: list[Any]) -> list[Any]:
             last = most[0]
+            i, first = inner.lshr(pair, wide), inner.shl(inner.and_(pair, wide), word(1))
             for half in (0, 1):
-                at = inner.add(to, inner.mul(i, word(2 * _BLOCK)))
-                addresses = (_block_across_k if across else _block_along_k)(inner, d, i, word(half))
+                at = inner.add(to, inner.mul(pair, word(2 * _BLOCK)))
+                addresses = (_block_across_k if across else _block_along_k)(inner, d, i, inner.add(first, word(half)))
                 rows = [load(inner, inner.add(shared, a), vector(I16, 8), 16) for a in addresses]
                 for address in addresses:
                     last = intrinsic(inner, "umax", I64, [last, address], I64)
@@ -104,13 +108,13 @@ def _gather(b: Builder, across: bool) -> Any:
                 store(inner, whole, inner.add(at, word(half * _BLOCK)), 64)
             return [last]
 
-        return inner.add(accumulated(inner, blocks, [word(0)], one)[0], word(16))
+        return inner.add(accumulated(inner, inner.shl(blocks, wide), [word(0)], one)[0], word(16))
 
-    return helper(b, "gather.across" if across else "gather.along", 4, build, I64)
+    return helper(b, "gather.across" if across else "gather.along", 5, build, I64)
 
 
-def _fetch(b: Builder, descriptor: Any, shared: Any, to: Any, blocks: Any, across: Any) -> Any:
-    args = [descriptor, shared, to, blocks]
+def _fetch(b: Builder, descriptor: Any, shared: Any, to: Any, blocks: Any, wide: Any, across: Any) -> Any:
+    args = [descriptor, shared, to, blocks, wide]
     return dispatch(b, b.trunc(across, I1), {i: partial(b.call, _gather(b, bool(i)), args) for i in (0, 1)})
 
 
@@ -162,6 +166,19 @@ def _rows_of_a(b: Builder, fmt: Any, registers: list[Any], to: Any, tops: Any, s
     return _each_element(b, _field(b, fmt, 0, 4), case)
 
 
+def _expanded(b: Builder, fmt: Any, lanes: Any, tops: Any, to: Any, to_tops: Any, metadata: Any) -> tuple[Any, Any]:
+    """Where the vectors of A are, with all k: of a sparse A in ``to`` and ``to_tops``."""
+    is_sparse = nonzero(b, _field(b, fmt, SPARSE, 1))
+
+    def case(element: Element) -> None:
+        chunks = b.udiv(_field(b, fmt, DEPTH, 8), word(chunk_length(element)))
+        b.call(expand(b, element), [lanes, tops, metadata, to, to_tops, chunks, _field(b, fmt, FIRST, 2)])
+
+    with b.if_then(is_sparse):
+        _each_element(b, _field(b, fmt, 0, 4), case)
+    return b.select(is_sparse, to, lanes), b.select(is_sparse, to_tops, tops)
+
+
 def _products(b: Builder, fmt: Any, places: list[Any], unusual: Any, tiles: Any) -> None:
     """Products of a warp. ``places``: numbers of A, of B, exponents of A, of B, then as in aligned.ARGUMENTS."""
     lanes, rows, _, _, *rest = places
@@ -192,23 +209,26 @@ def _products(b: Builder, fmt: Any, places: list[Any], unusual: Any, tiles: Any)
 def wgmma(b: Builder, table: Any, warps: Any, fmt: Any, a: Any, columns: Any, shared: Any, scale: Any) -> Any:
     """(table, warps, fmt, a, columns, shared, scale): ``wgmma`` of a warpgroup. ``table``: address of an i64 array with the
     byte offsets of the accumulator's registers in a warp's registers; ``warps``: address of an i64 array with where the
-    registers of each warp are, then, for A in registers, the four addresses of each warp's registers of A; ``a``,
+    registers of each warp are, then, for A in registers, the four addresses of each warp's registers of A, then
+    of a sparse A where each warp's metadata is; ``a``,
     ``columns``: descriptors; ``shared``: where the CTA's shared memory is; ``scale``: 0 if the accumulator counts as zeros.
     Returns the end of the last byte read of shared memory."""
     tiles, depth = _field(b, fmt, TILES, 6), _field(b, fmt, DEPTH, 8)
-    blocks_a, blocks_b = _room(b, WARPS * 4 * _BLOCK), _room(b, _MOST_TILES * 2 * _BLOCK)
+    blocks_a, blocks_b = _room(b, WARPS * 4 * _BLOCK), _room(b, _MOST_TILES * 4 * _BLOCK)
     rows = _room(b, _MOST_TILES * _MOST_DEPTH * 32)
-    lanes = _room(b, _MOST_DEPTH * 256)
+    lanes, more_lanes = _room(b, _MOST_DEPTH * 256), _room(b, _MOST_DEPTH * 256)
+    more_tops = _room(b, _MOST_DEPTH * 128)
     tops_a, tops_b = _room(b, _MOST_DEPTH * 128), _room(b, _MOST_TILES * _MOST_DEPTH * 16)
-    end_b = _fetch(b, columns, shared, blocks_b, tiles, _field(b, fmt, TRANS_B, 1))
+    is_sparse = _field(b, fmt, SPARSE, 1)
+    end_b = _fetch(b, columns, shared, blocks_b, tiles, is_sparse, _field(b, fmt, TRANS_B, 1))
     in_registers = nonzero(b, _field(b, fmt, REGISTERS, 1))
     before = b.block
     with b.if_then(b.not_(in_registers)):
-        end_a, block = _fetch(b, a, shared, blocks_a, word(2 * WARPS), _field(b, fmt, TRANS_A, 1)), b.block
+        end_a, block = _fetch(b, a, shared, blocks_a, word(2 * WARPS), word(0), _field(b, fmt, TRANS_A, 1)), b.block
     end = b.phi(I64)
     end.add_incoming(word(0), before)
     end.add_incoming(end_a, block)
-    unusual_b = _rows_of_b(b, fmt, blocks_b, rows, tops_b, tiles)
+    unusual_b = _rows_of_b(b, fmt, blocks_b, rows, tops_b, b.shl(tiles, is_sparse))
     sign = b.shl(_field(b, fmt, NEGATE, 1), word(31))
     with counted(b, word(WARPS)) as w:
         fragment = b.add(blocks_a, b.mul(w, word(4 * _BLOCK)))
@@ -218,14 +238,18 @@ def wgmma(b: Builder, table: Any, warps: Any, fmt: Any, a: Any, columns: Any, sh
             gathered = b.add(fragment, word((i % 2 * 2 + i // 2) * _BLOCK))
             registers.append(b.select(in_registers, load(b, lane_of(b, pointers, word(i), 8), I64, 8), gathered))
         unusual = b.or_(unusual_b, _rows_of_a(b, fmt, registers, lanes, tops_a, sign))
+        metadata = load(b, lane_of(b, warps, b.add(w, word(5 * WARPS)), 8), I64, 8)
+        all_lanes, all_tops = _expanded(b, fmt, lanes, tops_a, more_lanes, more_tops, metadata)
         base = load(b, lane_of(b, warps, w, 8), I64, 8)
         c = b.select(nonzero(b, scale), table, word(0))
-        _products(b, fmt, [lanes, rows, tops_a, tops_b, c, table, base, depth], unusual, tiles)
+        _products(b, fmt, [all_lanes, rows, all_tops, tops_b, c, table, base, depth], unusual, tiles)
     return intrinsic(b, "umax", I64, [end, end_b], I64)
 
 
-def wgmma_format(mods: Mapping[str, str], registers: bool, trans: tuple[int, int], negate: bool) -> int:
-    """The format word of a ``wgmma`` with these modifiers."""
+def wgmma_format(
+    mods: Mapping[str, str], registers: bool, trans: tuple[int, int], negate: bool, selector: int = 0
+) -> int:
+    """The format word of a ``wgmma`` with these modifiers; ``selector`` of sparse metadata."""
     names = {"tf32": Element.TF32, "b1": Element.WORD}
     a, b = (names.get(t) or Element[t.upper()] for t in (mods["atype"], mods["btype"]))
     product = Product[mods["dtype"].upper()]
@@ -234,9 +258,10 @@ def wgmma_format(mods: Mapping[str, str], registers: bool, trans: tuple[int, int
     elif "satfinite" in mods:
         product = Product.S32_SATURATED
     columns = int(mods["shape"][1:].split("n")[1].split("k")[0])
-    depth = 256 // BITS[a]
+    depth = (512 if "sp" in mods else 256) // BITS[a]
     word_ = a | b << 4 | product << PRODUCT | trans[0] << TRANS_A | trans[1] << TRANS_B | registers << REGISTERS
-    return word_ | negate << NEGATE | columns // 8 << TILES | depth << DEPTH
+    sparse = ("sp" in mods) << SPARSE | (0 if BITS[a] == 8 else 2 * selector) << FIRST
+    return word_ | negate << NEGATE | columns // 8 << TILES | depth << DEPTH | sparse
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {"wgmma": wgmma}

@@ -41,7 +41,7 @@ from ..state import (
     Block,
     Fault,
 )
-from ..wgmma_format import CHAINED, REGISTERS, TILES, TRANS_A, TRANS_B
+from ..wgmma_format import CHAINED, REGISTERS, SPARSE, TILES, TRANS_A, TRANS_B
 from .lsu import LSU_PIPE
 from .memory_space import fault, window_base
 from .opaque import results_opaque, shared_opaque, values_opaque
@@ -49,8 +49,8 @@ from .operands import listed, registers
 from .scoreboard import park, schedule
 from .wgmma_groups import ARRIVED, FENCED, commit, in_open_group, wait_groups
 
-_MEMBERS, _POINTERS = 64, 68
-"""Places in scratch: the four warps' registers, then the registers of A of each; afterwards their warp slots."""
+_MEMBERS, _POINTERS, _METADATA = 64, 68, 84
+"""Places in scratch: the four warps' registers, the registers of A of each, metadata; afterwards their warp slots."""
 _SLOTS = 96
 _HIDDEN = 3
 """Bit of an arrival count from which on warps with opaque values are counted."""
@@ -67,15 +67,17 @@ def _start(descriptor):
 
 
 @inline
-def _extent(descriptor, rows, across):
-    """Bytes from the start to the end of a matrix of ``rows`` rows, whatever is between."""
+def _extent(descriptor, rows, across, wide):
+    """Bytes from the start to the end of a matrix of ``rows`` rows, whatever is between. ``wide``: rows of 64 bytes, not 32."""
     leading, stride, mode = (descriptor >> 16 & 0x3FFF) << 4, (descriptor >> 32 & 0x3FFF) << 4, descriptor >> 62 & 3
     width = 16 if mode == 0 else 256 >> mode
     if across == 0:
-        return (rows // 8 - 1) * stride + 7 * width + (leading + 16 if mode == 0 else _ROW_BYTES)
+        nbytes = _ROW_BYTES << wide
+        return (rows // 8 - 1) * stride + 7 * width + (nbytes - 1) // width * leading + min(nbytes, width)
+    steps = 1 + 2 * wide
     if mode == 0:
-        return (rows // 8 - 1) * stride + leading + 128
-    return (rows * 2 - 1) // width * leading + stride + 8 * width
+        return (rows // 8 - 1) * stride + steps * leading + 128
+    return (rows * 2 - 1) // width * leading + steps * stride + 8 * width
 
 
 @inline
@@ -101,6 +103,8 @@ def _multiply(A, P, g, s, w, row, hidden, t):
         A[s + SCRATCH + _MEMBERS + i] = regs
         for k in range(4 * in_registers):
             A[s + SCRATCH + _POINTERS + 4 * i + k] = listed(A, row, n + k, regs)
+        if fmt >> SPARSE & 1:
+            A[s + SCRATCH + _METADATA + i] = listed(A, row, n + (6 if in_registers else 3), regs)
     regs = registers(A, s, w)
     after = n + (4 if in_registers else 1)
     a = 0 if in_registers else load_i64(listed(A, row, n, regs))
@@ -110,10 +114,12 @@ def _multiply(A, P, g, s, w, row, hidden, t):
     shared = window_base(A, g, s, w, SHARED_REGION)
     if A[OPAQUE]:
         hidden |= shared_opaque(
-            A, shared + _start(columns), _extent(columns, 8 * (fmt >> TILES & 63), fmt >> TRANS_B & 1)
+            A,
+            shared + _start(columns),
+            _extent(columns, 8 * (fmt >> TILES & 63), fmt >> TRANS_B & 1, fmt >> SPARSE & 1),
         )
         if in_registers == 0:
-            hidden |= shared_opaque(A, shared + _start(a), _extent(a, 64, fmt >> TRANS_A & 1))
+            hidden |= shared_opaque(A, shared + _start(a), _extent(a, 64, fmt >> TRANS_A & 1, 0))
         if hidden:
             for i in range(4):
                 results_opaque(A, s, A[s + SCRATCH + _SLOTS + i], row)
@@ -148,7 +154,8 @@ def _begin(A, P, s, row, t):
     """Take the tensor cores. Returns the cycle at which the product begins."""
     fmt = A[row + R_IMM]
     columns = 8 * (fmt >> TILES & 63)
-    lines = (columns + (0 if fmt >> REGISTERS & 1 else 64)) * _ROW_BYTES // P[WGMMA_LINE_BYTES]
+    wide = fmt >> SPARSE & 1
+    lines = ((columns << wide) + (0 if fmt >> REGISTERS & 1 else 64)) * _ROW_BYTES // P[WGMMA_LINE_BYTES]
     busy = max(columns // P[WGMMA_COLUMNS], lines)
     begin = t
     for i in range(4):

@@ -17,7 +17,7 @@ SPECS = spec_names(HERE)
 REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
 FAILING = {"cuda_wmma_f16": "wmma", "cuda_wmma_types": "wmma"}
 """Specs that do not pass, and why. One that passes fails the test: remove it here."""
-REFUSED = {"parse_async90": "wgmma.sp"}
+REFUSED: dict[str, str] = {}
 
 
 @cache

@@ -63,15 +63,20 @@ def test_mma(functions, case):
 def test_wgmma(functions, case):
     text, _, constants = case.partition("/")
     op = resolve(text + ";form=registers")
+    constants, _, selector = constants.partition(";")
     signs = constants.split(",")[1:3]
-    fmt = wgmma_format(op.mods, True, (0, 0), signs.count("-1") == 1)
+    fmt = wgmma_format(op.mods, True, (0, 0), signs.count("-1") == 1, int(selector or "0"))
+    size = 64 << ("sp" in op.mods)
     for words, want in zip(
         recorded("products.npz")[case + "/in"], recorded("products.npz")[case + "/out"], strict=True
     ):
         shared = buffer(WINDOW, np.uint8)
-        shared[:256] = words[512:576].view(np.uint8)
+        shared[: 4 * size] = words[512 : 512 + size].view(np.uint8)
         count = op.operands[0].count
-        regs, where, table = warpgroup(words[576:].reshape(count, WARPS, 32), words[:512].reshape(4, WARPS, 32))
+        sums, metadata = np.split(words[512 + size :], [count * WARPS * 32])
+        regs, where, table = warpgroup(sums.reshape(count, WARPS, 32), words[:512].reshape(4, WARPS, 32))
+        own = [buffer(32, np.uint32, row) for row in metadata.reshape(-1, 32)]
+        where[20 : 20 + len(own)] = [row.ctypes.data for row in own]
         functions.wgmma(table, where, fmt, 0, B_IN_SHARED, shared, 1)
         found = np.stack([own.reshape(-1, 32)[:count] for own in regs], axis=1)
         assert (found.reshape(-1) == want).all()

@@ -81,9 +81,18 @@ def swizzled(matrix):
     bits = (np.ascontiguousarray(matrix, np.float32).view(np.uint32) >> 16).astype(np.uint16)
     out = np.zeros((len(matrix), 8, 8), np.uint16)
     for row in range(len(matrix)):
-        for unit in range(2):
+        for unit in range(bits.shape[1] // 8):
             out[row, unit ^ row % 8] = bits[row, 8 * unit : 8 * unit + 8]
     return out.reshape(len(matrix), 64)
+
+
+def sums(out, n):
+    """The matrix that the threads of a warpgroup stored, register after register."""
+    found = np.zeros((64, n))
+    for t in range(128):
+        for i in range(n // 2):
+            found[16 * (t // 32) + t % 32 // 4 + 8 * (i // 2 % 2), 8 * (i // 4) + t % 4 * 2 + i % 2] = out[i, t]
+    return found
 
 
 def run(n, rng, threads=128, **options):
@@ -93,13 +102,7 @@ def run(n, rng, threads=128, **options):
     buffers = {"x": x, "out": np.zeros((n // 2, threads), np.float32), "cycles": np.zeros(threads, np.uint32)}
     options.setdefault("shared", 8192 + 128 * n)
     ran = run_kernel(product(n, threads, **text), buffers, block=(threads, 1, 1), **options)
-    found = np.zeros((64, n))
-    for t in range(min(threads, 128)):
-        for i in range(n // 2):
-            found[16 * (t // 32) + t % 32 // 4 + 8 * (i // 2 % 2), 8 * (i // 4) + t % 4 * 2 + i % 2] = ran.out["out"][
-                i, t
-            ]
-    return found, a @ b.T, ran
+    return sums(ran.out["out"], n), a @ b.T, ran
 
 
 @pytest.mark.parametrize("functional", [True, False])
@@ -171,3 +174,17 @@ def test_opaque_factors(opaque):
     machine.run()
     known = run(n, np.random.default_rng(0))[2].out["cycles"]
     assert (read_back(machine, cycles, known) == known).all()
+
+
+def test_a_sparse_product(rng):
+    """Of four numbers along k the first two are stored."""
+    n = 16
+    text = product(n, 128).replace("wgmma.mma_async.sync", "wgmma.mma_async.sp.sync").replace("n16k16", "n16k32")
+    text = text.replace("%d2, 1,", "%d2, %r7, 1, 1,").replace("wgmma.fence", "mov.u32 %r7, 0x44444444;\nwgmma.fence")
+    a, b = rng.integers(-9, 10, (64, 16)), rng.integers(-9, 10, (n, 32))
+    x = np.concatenate([swizzled(a), swizzled(b)]).view(np.uint32).reshape(-1)
+    buffers = {"x": x, "out": np.zeros((n // 2, 128), np.float32), "cycles": np.zeros(128, np.uint32)}
+    ran = run_kernel(text, buffers, block=(128, 1, 1), shared=8192 + 128 * n)
+    whole = np.zeros((64, 32), int)
+    whole[:, np.arange(32) % 4 < 2] = a
+    assert (sums(ran.out["out"], n) == whole @ b.T + 1).all()

@@ -7,7 +7,7 @@
 //
 //     simasm programs/moe/mixtral.s --gpus 8                        small, with data, checked against NumPy
 //     simasm programs/moe/mixtral.s --gpus 8 -D full=1              Mixtral's layer of 8192 tokens, its time only
-//     simasm programs/moe/mixtral.s --gpus 8 -D full=1 -D data=1    the same with data
+//     simasm programs/moe/mixtral.s --gpus 8 -D full=1 -D data=1    the same with data; -D verify=1 to check it
 //
 // Expected: `y ~ gated_moe_layer` passes, or is skipped without data.
 
@@ -391,7 +391,8 @@ next:
 
 .host main {
     param full = 0;                                          // 1: Mixtral 8x7B
-    param data = 1 - full;                                    // 0: the time of the layer, without data
+    param verify = 1 - full;                                 // 1: compare with NumPy, which takes minutes at full size
+    param data = 1 - full;                                   // 0: the time of the layer, without data
     param tokens = full ? 8192 : 256;                        // of all GPUs
     param hidden = full ? 4096 : 256;
     param ffn = full ? 14336 : 512;
@@ -451,5 +452,7 @@ next:
     launch give_back on all grid(copies) block(256) (y, origin, counts, back_at, finished + 256, done_at, gpu * local,
         ngpus, experts, local, capacity, 2 * hidden);
     launch combine on all grid(ceil_div(own, 8)) block(256) (back, weights, out, done, ngpus, own, 2 * hidden);
-    check out ~ gated_moe_layer(x, wg, w13, w2, route) rtol 2e-2 atol 2e-2;
+    if verify || !data {
+        check out ~ gated_moe_layer(x, wg, w13, w2, route) rtol 2e-2 atol 2e-2;
+    }
 }

@@ -34,6 +34,9 @@ META = "meta.json"
 PART_RECORDS = 1 << 18
 """Records of a part and of its only row group: 16 MiB before compression."""
 MAX_WORKERS = 4
+_DICTIONARY = 16
+"""Values of a column above which it is stored as differences: building a larger dictionary costs half as much again as
+all the rest of writing, and the files are larger."""
 
 Row = Mapping[str, Any]
 
@@ -224,11 +227,14 @@ class TraceWriter:
         finally:
             self._room.release()
 
-    def _copy(self, connection: duckdb.DuckDBPyConnection, query: str, name: str, key_values: str = "") -> None:
+    def _copy(
+        self, connection: duckdb.DuckDBPyConnection, query: str, name: str, key_values: str = "", **parameters: str
+    ) -> None:
         path = quote(str(self.directory / name))
         connection.execute(
             f"COPY ({query}) TO {path} (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2,"
-            f" ROW_GROUP_SIZE {max(self._part_records, 2048)}{key_values})"
+            f" DICTIONARY_SIZE_LIMIT {_DICTIONARY}, ROW_GROUP_SIZE {max(self._part_records, 2048)}{key_values})",
+            parameters,
         )
 
     def _key_values(self, stream: str, gpu: int) -> str:
@@ -238,18 +244,10 @@ class TraceWriter:
 
     def _write_table(self, name: str, rows: list[Row]) -> None:
         rows = [{RENAMED.get(key, key): value for key, value in row.items()} for row in rows]
-        types = _types(name, rows)
-        folder = self.directory / "tables"
-        folder.mkdir(exist_ok=True)
-        lines = folder / f".{name}.json"
-        columns = "{" + ", ".join(f"{quote(key)}: {quote(sql)}" for key, sql in types.items()) + "}"
-        try:
-            with open(lines, "w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row, default=_plain) + "\n" for row in rows)
-            source = f"read_json({quote(str(lines))}, format = 'newline_delimited', columns = {columns})"
-            self._copy(self._database, f"SELECT * FROM {source}", f"tables/{name}.parquet")
-        finally:
-            lines.unlink(missing_ok=True)
+        structure = json.dumps([_types(name, rows)])
+        (self.directory / "tables").mkdir(exist_ok=True)
+        query = f"SELECT unnest(from_json($rows, {quote(structure)}), recursive := true)"
+        self._copy(self._database, query, f"tables/{name}.parquet", rows=json.dumps(rows, default=_plain))
 
     def _write_meta(self, more: Row) -> None:
         text = json.dumps({**self._meta, **more}, indent=1, sort_keys=True, default=_plain)

@@ -97,7 +97,7 @@ def test_a_copy_of_no_bytes_does_not_touch_its_source(functional: bool) -> None:
     got = copied(body, functional)
     want = np.arange(1, 129, dtype=np.uint32).reshape(32, 4)
     assert (got[::2] == want[::2]).all() and (got[1::2] == 0).all()
-    assert (copied("cp.async.cg.shared.global [%r3], [0], 16, 0;", functional) == 0).all()
+    assert (copied("mov.u64 %rd4, 0; cp.async.cg.shared.global [%r3], [%rd4], 16, 0;", functional) == 0).all()
 
 
 def test_a_copy_touches_no_byte_beyond_the_source_size(functional: bool) -> None:

@@ -63,7 +63,9 @@ def test_prefetch_takes_the_latency_away() -> None:
 
 
 def test_prefetch_passes_over_what_is_no_memory(functional: bool) -> None:
-    counters, _ = run("mov.u64 %rd3, 0; prefetch.L2 [%rd3]; prefetch.L1 [%rd2+123456789]; prefetchu.L1 [%rd3+8];", functional)
+    counters, _ = run(
+        "mov.u64 %rd3, 0; prefetch.L2 [%rd3]; prefetch.L1 [%rd2+123456789]; prefetchu.L1 [%rd3+8];", functional
+    )
     assert counters["dram_read_bytes"] == 0
 
 

@@ -133,6 +133,8 @@ class Program:
 
     def __post_init__(self) -> None:
         for index, symbol in enumerate(self.image.symbols):
+            if symbol.opaque:
+                raise UnmodelledError(f"`{symbol.name}`: opaque variables are not modelled; use an opaque buffer")
             if symbol.space in ("global", "const"):
                 self.module_bytes += -self.module_bytes % max(symbol.align, 1)
                 self.offsets[index] = self.MODULE_OFFSET + self.module_bytes

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import simasm
-from sim.errors import MachineFault
+from sim.errors import MachineFault, UnmodelledError
 from sim.host import HostError
 
 HEAD = """
@@ -148,6 +148,14 @@ def test_remote_stores(tmp_path: Path) -> None:
     known = run(tmp_path, "mov.u32 %v, 9;", gpus=2, peer=1, ox=1, oy=1)
     address = next(a.address for a in known.machine.memory[0].allocations if a.name == "y")
     assert known.machine.read(address, 128) == bytes(128), "stores to opaque buffers leave nothing"
+
+
+def test_variables_cannot_be_opaque_yet(tmp_path: Path) -> None:
+    path = tmp_path / "k.s"
+    path.write_text(".version 9.0\n.target sm_90a\n.address_size 64\n.global .opaque .u32 v[32];\n" + HEAD.split("64", 1)[1]
+                    + LOAD + TAIL.replace("PEER", "0"))  # fmt: skip
+    with pytest.raises(UnmodelledError, match="use an opaque buffer"):
+        simasm.run(path, settings={"sm.count": 2})
 
 
 def test_what_the_host_cannot_do(tmp_path: Path) -> None:

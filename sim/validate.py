@@ -134,6 +134,7 @@ def run_case(case: Case, assemble: Assemble, config: Config) -> Outcome:
     outcome = Outcome(case.kernel, case.case, case.measured_ns)
     try:
         image = assemble(case.module)
+        config.override("rpm.enabled=0")  # no GPU of today has one
         if _uses_tensor_cores(image):
             config.override(f"sm.clock_ghz={config['sm.tensor_clock_ghz']}")
         machine = Machine(image, config, gpus=case.peers or 1)

@@ -3,7 +3,17 @@
 from ..jit import inline, outline
 from ..layout import gpu_base
 from ..net.packet import ADDR, AUX, BYTES, DATA, DST, KIND, MASK_HI, MASK_LO, OP, SRC, TAG, TIME, Packet
-from ..params import FN_ADDRESSES, FN_COALESCE, FN_GATHER_LINE, FN_LINE_MASKS, FN_LOAD, FN_STORE, REMOTE_INTERVAL
+from ..params import (
+    FN_ADDRESSES,
+    FN_COALESCE,
+    FN_GATHER_LINE,
+    FN_LINE_MASKS,
+    FN_LOAD,
+    FN_STORE,
+    REMOTE_INTERVAL,
+    REMOTE_RED,
+    REMOTE_REQUEST,
+)
 from ..raw import address_of, call, ctz, popcount
 from ..state import (
     FLAG_STRONG,
@@ -67,14 +77,27 @@ def head_packet(A, s, gpu, t, kind, dst, line):
 
 
 @inline
+def _port_cycles(P, kind, nbytes):
+    """How long a packet occupies the SM's port to the hub; one with data by its sectors."""
+    if kind == Packet.RED:
+        return P[REMOTE_RED]
+    if kind == Packet.LOAD:
+        return P[REMOTE_REQUEST]
+    return P[REMOTE_REQUEST] + ((nbytes + 31) // 32 - 1) * (P[REMOTE_INTERVAL] - P[REMOTE_REQUEST]) // 3
+
+
+@inline
 def send(A, P, s, packet, t, count):
-    """Hand a finished packet to the hub as the ``count``-th of its instruction."""
-    A[packet + BYTES] = popcount(A[packet + MASK_LO]) + popcount(A[packet + MASK_HI])
-    at = t + count * P[REMOTE_INTERVAL]
+    """Hand a finished packet to the hub as the ``count``-th of its instruction. The LSU serves nobody else meanwhile: who
+    waits for it is put off by as much, hence a sum; a cycle was reserved when the instruction issued."""
+    nbytes = popcount(A[packet + MASK_LO]) + popcount(A[packet + MASK_HI])
+    A[packet + BYTES] = nbytes
+    cycles = _port_cycles(P, A[packet + KIND], nbytes)
+    at = t + count * cycles
     A[packet + TIME] = at
     request(A, s, at, 0, 0, Request.EGRESS, 0, 0, packet)
     lsu = s + PIPE_FREE + 4 * 16
-    A[lsu] = max(A[lsu], at + P[REMOTE_INTERVAL])
+    A[lsu] = max(A[lsu], t) + cycles - (1 if count == 0 else 0)
 
 
 @outline

@@ -107,7 +107,7 @@ def main() -> None:
                 continue
             begin = time.perf_counter()
             try:
-                found = simulate(path, spec, case, Config.load(a.preset, a.set), a.threads)
+                found = simulate(path, spec, case, Config.load(a.preset, ["rpm.enabled=0", *a.set]), a.threads)
             except Exception as problem:
                 print(f"{name:40} {type(problem).__name__}: {str(problem)[:500]}", flush=True)
                 continue

@@ -19,6 +19,7 @@
 .address_size 64
 
 .set ACTIVATION, 0
+.set NOT_HERE, 0xffffffff
 .include "software.inc"
 .include "barrier.inc"
 
@@ -127,9 +128,10 @@ NEXT:
     ret;
 }
 
-// A thread per pair (token, slot) of all GPUs: index[row] = the pair whose row that is, if the expert is mine.
+// A thread per pair (token, slot) of all GPUs: index[row] = the pair whose row that is, row_of[pair] = row, if the expert
+// is mine.
 .visible .entry gather_index(
-    .param .u64 all_route, .param .u64 all_numbers, .param .u64 start, .param .u64 index,
+    .param .u64 all_route, .param .u64 all_numbers, .param .u64 start, .param .u64 index, .param .u64 row_of,
     .param .u32 pairs, .param .u32 all, .param .u32 local, .param .u32 me)
 {
     .reg .pred %outside;
@@ -164,6 +166,9 @@ NEXT:
     add.u32 %row, %row, %n;
     mad.wide.u32 %at, %row, 4, %index;
     st.global.u32 [%at], %i;
+    ld.param.u64 %at, [row_of];
+    mad.wide.u32 %at, %i, 4, %at;
+    st.global.u32 [%at], %row;
     ret;
 }
 
@@ -287,15 +292,12 @@ SOURCE:
 // --- layer 1 ---------------------------------------------------------------------------------------------------------
 .macro SEND_PARAMETERS
     ld.param.u64 %result, [result];
-    ld.param.u64 %all_route, [all_route];
-    ld.param.u64 %all_numbers, [all_numbers];
+    ld.param.u64 %row_of, [row_of];
     ld.param.u64 %all_prob, [all_prob];
-    ld.param.u64 %start, [start];
     ld.param.u64 %partials, [partials];
     ld.param.u32 %topk, [topk];
     ld.param.u32 %tokens, [tokens];
     ld.param.u32 %here, [here];
-    ld.param.u32 %local, [local];
     ld.param.u32 %me, [me];
     mul.lo.u32 %first_token, %me, %here;
     shl.b32 %units, %width, 3;                       // 16-byte units of a slice
@@ -326,20 +328,12 @@ UNIT_\@:
     mov.f32 %c\i, 0f00000000;
     .endr
 SLOT_\@:
-    mad.wide.u32 %at, %pair, 4, %all_route;
+    mad.wide.u32 %at, %pair, 4, %row_of;
     ld.global.u32 %where, [%at];
-    div.u32 %owner, %where, %local;
-    setp.ne.u32 %over, %owner, %me;
+    setp.eq.u32 %over, %where, NOT_HERE;
     @%over bra OTHER_\@;
-    rem.u32 %where, %where, %local;
-    mad.lo.u32 %where, %source, %local, %where;
-    mad.wide.u32 %at, %where, 4, %start;
-    ld.global.u32 %where, [%at];
-    mad.wide.u32 %at, %pair, 4, %all_numbers;
-    ld.global.u32 %owner, [%at];
     mad.wide.u32 %at, %pair, 4, %all_prob;
     ld.global.f32 %p, [%at];
-    add.u32 %where, %where, %owner;
     mad.wide.u32 %at, %where, %stride, %result;
     add.u64 %at, %at, %wide;
     ld.global.v4.b32 {%w0, %w1, %w2, %w3}, [%at];
@@ -375,18 +369,18 @@ SENT_\@:
 // The first `senders` blocks communicate, the others multiply.
 .visible .entry layer1(
     .param .u64 mid, .param .u64 w2, .param .u64 result, .param .u64 list, .param .u64 done,
-    .param .u64 all_route, .param .u64 all_numbers, .param .u64 all_prob, .param .u64 start, .param .u64 partials,
+    .param .u64 row_of, .param .u64 all_prob, .param .u64 partials,
     .param .u32 hidden, .param .u32 ffn, .param .u32 tiles, .param .u32 count, .param .u32 split, .param .u32 senders,
-    .param .u32 topk, .param .u32 tokens, .param .u32 here, .param .u32 local, .param .u32 me)
+    .param .u32 topk, .param .u32 tokens, .param .u32 here, .param .u32 me)
 {
     GEMM_STATE
     EXPERT_STATE
     SIGNAL_STATE
     .reg .pred %over, %sends;
     .reg .b32 %count_of_tiles, %split, %slice, %width, %senders, %workers, %number, %unit, %step, %end, %units, %w<4>;
-    .reg .b32 %topk, %tokens, %here, %local, %me, %token, %column, %source, %pair, %slot, %found, %where, %owner;
+    .reg .b32 %topk, %tokens, %here, %me, %token, %column, %source, %pair, %slot, %found, %where;
     .reg .b32 %first_token;
-    .reg .b64 %result, %list, %finished, %all_route, %all_numbers, %all_prob, %start, %partials, %at;
+    .reg .b64 %result, %list, %finished, %row_of, %all_prob, %partials, %at;
     .reg .f32 %p, %v;
     ld.param.u64 %list, [list];
     ld.param.u64 %finished, [done];
@@ -545,6 +539,7 @@ NEXT:
     buffer probs : u64[ngpus] = addresses(all_prob);
     buffer start : u32[experts] = zeros;
     buffer index : u32[local * rows] = zeros;
+    buffer row_of : u32[ngpus, pairs] = full(NOT_HERE);
     buffer shard : bf16[here, hidden] = zeros;       // the own tokens in the symmetric heap
     buffer shards : u64[ngpus] = addresses(shard);
     buffer all_x : bf16[tokens, hidden] = zeros;
@@ -570,7 +565,7 @@ NEXT:
     launch plan on all grid(1) block(256) (table, plan, loads, tiles, totals, experts, gpu, ngpus, groups, rows);
     launch order on all grid(1) block(round_up(local, 32)) (table, loads, start, tiles, experts, gpu, ngpus, rows);
     launch gather_index on all grid(ceil_div(ngpus * pairs, 256)) block(256)
-        (all_route, all_numbers, start, index, pairs, ngpus * pairs, local, gpu);
+        (all_route, all_numbers, start, index, row_of, pairs, ngpus * pairs, local, gpu);
     each gpu g {
         fetch totals@g stream 0;
     }
@@ -588,8 +583,8 @@ NEXT:
             launch activate on g grid(ffn / 64, n) block(128) (mid, tiles, ffn);
         }
         launch layer1 on g grid(max(senders + 1, sm.count * resident)) block(128)
-            (mid, w2, result, tiles, done, all_route, all_numbers, all_prob, start, partials,
-             hidden, ffn, rows / tile, n, split, senders, topk, tokens, here, local, g);
+            (mid, w2, result, tiles, done, row_of, all_prob, partials,
+             hidden, ffn, rows / tile, n, split, senders, topk, tokens, here, g);
     }
     launch barrier_all on all grid(1) block(64) (all_flags, flags, 16, ngpus);
     launch reduce on all grid(here / 4) block(128) (partial, route, y, hidden, topk, here, local);

@@ -61,6 +61,7 @@ def _sparse(shape: str, inputs: tuple[str, ...], sums: str, n: tuple[int, int, i
         _PTX + "6.3",
         operand_types={**dense.operand_types, "e": "b32", "f": "b32"},
         forms={"f": "imm"},
+        allowed={"f": range(4)},
         writes=("d",),
         check=dense.check,
     )

@@ -55,6 +55,7 @@ def _row(k: int, inputs: tuple[str, ...], sums: tuple[str, ...], in_registers: b
         target="sm_90a",
         operand_types={**types, **dict.fromkeys(names, "s32")},
         forms=dict.fromkeys(names, "imm"),
+        allowed={name: (1, -1) if name[0] == "s" else range(2) for name in names},
         counts={"d": _registers},
         updates=("d",),
         writes=(),
@@ -90,5 +91,5 @@ ROWS = (
           _PTX + "7.2", target="sm_90a"),
     Instr("wgmma.wait_group.sync.aligned n", {}, Kind.WGMMA_WAIT, "misc",
           "wait until at most n groups are not complete", _PTX + "7.3", target="sm_90a", operand_types={"n": "b32"},
-          forms={"n": "imm"}),
+          forms={"n": "imm"}, allowed={"n": range(8)}),
 )  # fmt: skip

@@ -2,24 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from .errors import UnmodelledError
 from .ir.wgmma import wgmma_format
 from .sm.wgmma import SCORES
 
 if TYPE_CHECKING:
     from .load import Row
 
-_MINUS = 0xFFFFFFFF
-
 
 def wgmma(row: "Row") -> None:
     """Side table: registers of the accumulator, A (registers or a descriptor), the descriptor of B, the predicate, metadata."""
     named = row.named()
     words = {name: group[0].value for name, group in named.items() if name in ("sa", "sb", "ta", "tb")}
-    if any(value not in (1, _MINUS) for name, value in words.items() if name[0] == "s"):
-        raise UnmodelledError(f"`{row.op.text}`: factors are scaled by 1 or -1")
-    if any(value not in (0, 1) for name, value in words.items() if name[0] == "t"):
-        raise UnmodelledError(f"`{row.op.text}`: a transposition is 0 or 1")
     in_registers = len(named["a"]) == 4
     negate = words.get("sa", 1) != words.get("sb", 1)
     trans = words.get("ta", 0), words.get("tb", 0)

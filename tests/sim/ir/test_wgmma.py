@@ -12,7 +12,7 @@ from isa.table import instances, resolve
 from isa.wgmma import ROWS, columns
 from sim.ir.wgmma import WINDOW, wgmma_format
 
-OPS = [op for row in ROWS for op in instances(row) if "mma_async" in op.text and not op.instr.form]
+OPS = [op for row in ROWS for op in instances(row) if "mma_async.sync" in op.text and not op.instr.form]
 WIDTH = {0: 16, 1: 128, 2: 64, 3: 32}
 """Bytes of a swizzle's rows, by its number in a descriptor."""
 

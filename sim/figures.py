@@ -104,9 +104,7 @@ class Figure:
             settings = settings if c["change"].startswith("scale.") else changed(settings, c["change"], config)
         settings["rpm.enabled"] = int(system.get("managed", False))
         defines = scale.shape(c["tokens"], c["gpus"], c["load"] == "uniform") | {"load": c["load"], "std": c["std"]}
-        for key in ("frameworks", "degree"):
-            if key in c:
-                defines[key] = c[key]
+        defines |= {key: c[key] for key in ("stop", "framework", "degree") if key in c}
         return json.dumps(
             {
                 **{"program": f"moe/{system.get('program', c['system'])}.s", "gpus": c["gpus"], "preset": self.preset},

@@ -364,7 +364,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "dis": _dis,
     "check": _check,
     "trace": _trace,
-    **dict.fromkeys(("conform", "validate"), _recorded),
+    **dict.fromkeys(("conform", "validate", "calibrate"), _recorded),
     "figure": _figure,
     **{"isa": _isa, "config": _config, "doctor": _doctor, "test": _test},
 }

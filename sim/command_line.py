@@ -13,12 +13,22 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from .recorded_options import config_options, conform_options, figure_options, number, validate_options
+from .recorded_options import (
+    calibrate_options,
+    config_options,
+    conform_options,
+    figure_options,
+    number,
+    validate_options,
+)
 
 OK, SOURCE, USAGE, CHECK, TRAP, LIMIT, BUG, INTERRUPTED = 0, 1, 2, 3, 5, 6, 70, 130
 EXIT_CODES = """exit codes: 0 fine, 1 errors in the source, 2 wrong usage, 3 a check of the program failed, 4 deadlock,
 5 trap (bad address, illegal instruction), 6 limit reached, 70 a bug of simasm, 130 interrupted"""
-COMMANDS = ("run", "asm", "dis", "check", "trace", "conform", "validate", "figure", "isa", "config", "doctor", "test")
+COMMANDS = (
+    *("run", "asm", "dis", "check", "trace", "conform", "validate", "calibrate", "figure"),
+    *("isa", "config", "doctor", "test"),
+)
 
 ERRORS = {"AssemblyError": SOURCE, "UsageError": USAGE, "ConfigError": USAGE, "TraceError": USAGE, "HostError": USAGE}
 """Exceptions that are not our bugs, by name (their modules may not be loaded), and their exit codes.
@@ -121,6 +131,9 @@ def _parser() -> _Parser:
     _trace_options(command("trace", "list, query or compare recorded traces"))
     conform_options(command("conform", "run recorded specs and compare with what a GPU gave"))
     validate_options(command("validate", "run kernels with measured times; show simulated beside measured"))
+    calibrate_options(
+        command("calibrate", "recompute preset values from measurements; instructions beside measured ones")
+    )
     figure_options(command("figure", "figures of papers from executed programs, ours beside published"))
     isa = command("isa", "the instruction table")
     isa.add_argument("action", choices=("list", "show"))

@@ -148,10 +148,11 @@ class Config:
         """SM cycles in nanoseconds."""
         return cycles / self["sm.clock_ghz"]
 
-    def timing(self, latency_class: str) -> tuple[int, int]:
-        """Latency and interval of a latency class of instructions, in cycles."""
+    def timing(self, latency_class: str) -> tuple[int, int, int]:
+        """Latency, interval and issue slots of a latency class of instructions, in cycles."""
         name = f"{latency_class}_cycles"
-        return int(self[f"sm.latency.{name}"]), int(self[f"sm.interval.{name}"])
+        slots = self.settings.get(f"sm.issue_slots.{name}")
+        return int(self[f"sm.latency.{name}"]), int(self[f"sm.interval.{name}"]), int(slots.value) if slots else 1
 
     def show(self) -> list[Setting]:
         """All effective values in the order of the presets: (key, value, unit, source) each."""

@@ -17,32 +17,13 @@ from isa.types import BY_CODE
 from traces.records import Stall
 
 from .addresses import OWN_REGION, REGION_BITS, function_address
+from .latency import FIXED, latency_class, pipe
 from .packers import PACKERS, UnmodelledError
 from .state import FLAG_MORE_WAITS, ROW_WORDS, SINK, SLOTS
 
 CONSTANT = 1 << 31
-PIPES = {
-    **{"ffma": 0, "fadd": 0, "half": 0, "alu": 1, "imad": 2, "imad_hi": 2, "fp64": 3, "idiv64": 3, "fdiv64": 3},
-    **{"fsqrt64": 3, "mufu": 4, "cvt": 4, "cvt64": 4, "popc": 4, "idiv32": 4, "fdiv32": 4, "redux": 4, "match": 4},
-    **dict.fromkeys(("mma", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8"), 5),
-    **{
-        "wgmma": 6,
-        "movmatrix": 16,
-        "branch": 6,
-        "barrier": 6,
-        "fence": 6,
-        "misc": 6,
-        "sreg": 6,
-        "param": 6,
-        "vote": 1,
-        "video": 1,
-    },
-    **{"lsu": 16, "shfl": 16},
-}
-"""Execution pipe of each latency class: below 16 every scheduler has one, from 16 on the SM has one."""
-_FIXED = frozenset(("ffma", "fadd", "half", "alu", "imad", "imad_hi", "fp64", "branch", "misc", "param", "mma",
-                    "mma_half", "mma_pair",
-                    "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8"))  # fmt: skip
+GUARD_WINDOW = 32
+"""Instructions looked at for the use of a predicate."""
 _WAITS = (5, 10, 11, 12)
 _DSTS = (6, 13)
 
@@ -57,6 +38,7 @@ class Row:
     program: "Program"
     refs: list[int] = field(default_factory=lambda: [SINK] * 6)
     waits: list[int] = field(default_factory=list)
+    latency: str = ""
     dsts: list[int] = field(default_factory=list)
     side: list[int] = field(default_factory=list)
     flags: int = 0
@@ -221,7 +203,7 @@ def _pack4(values: list[int]) -> int:
     return word - (1 << 64) if word >> 63 else word
 
 
-def _words(row: Row, guard: int, time: tuple[int, int, int], fn: int, side: list[int], where: str) -> list[int]:
+def _words(row: Row, guard: int, time: tuple[int, int, int, int], fn: int, side: list[int], where: str) -> list[int]:
     """The 16 words of a row."""
     if guard:
         row.waits.append(abs(guard))
@@ -244,14 +226,13 @@ def _words(row: Row, guard: int, time: tuple[int, int, int], fn: int, side: list
         words[word_index] = _pack4(row.waits[4 * k : 4 * k + 4])
     for k, word_index in enumerate(_DSTS):
         words[word_index] = _pack4(row.dsts[4 * k : 4 * k + 4])
-    latency, interval, pipe = time
-    words[7] = latency | interval << 16 | pipe << 32
+    latency, interval, slots, pipe = time
+    words[7] = latency | interval << 16 | pipe << 32 | slots << 48
     words[8] = row.imm
     words[9] = row.sub
     words[14] = len(side)
     side += row.side
-    fixed = row.op.instr.latency in _FIXED
-    words[15] = Stall.WAIT if fixed else Stall.SHORT_SCOREBOARD
+    words[15] = Stall.WAIT if row.latency in FIXED else Stall.SHORT_SCOREBOARD
     return words
 
 
@@ -262,6 +243,21 @@ def _kernel_at(image: Image) -> Callable[[int], Kernel | None]:
         return next((k for entry, end, k in spans if entry <= pc < end), None)
 
     return find
+
+
+def _guards(image: Image, pc: int, row: Row) -> bool:
+    """Whether a predicate that the instruction writes next guards an instruction, rather than being an operand."""
+    for operand in row.operands:
+        if operand.kind != OperandKind.PRED or operand.role == Role.READ:
+            continue
+        for at in range(pc + 1, min(pc + 1 + GUARD_WINDOW, len(image))):
+            if abs(int(image.guard[at])) == operand.value + 1:
+                return True
+            if any(
+                o.kind in (OperandKind.PRED, OperandKind.NPRED) and o.value == operand.value for o in image.operands(at)
+            ):
+                break
+    return False
 
 
 @dataclass
@@ -282,11 +278,14 @@ def row_at(image: Image, program: Program, pc: int) -> Row:
     return row
 
 
-def pack(image: Image, timing: Callable[[str], tuple[int, int]], compile_ops: Any) -> Code:
-    """Pack an image. ``timing(latency class)`` gives latency and interval in cycles; ``compile_ops(names)`` gives the
-    address of each lane operation. UnmodelledError names an instruction the machine cannot execute."""
+def pack(image: Image, timing: Callable[[str], tuple[int, int, int]], compile_ops: Any) -> Code:
+    """Pack an image.
+
+    ``timing(latency class)`` gives latency, interval and issue slots in cycles; ``compile_ops(names)`` the address of each
+    lane operation. UnmodelledError names an instruction the machine cannot execute.
+    """
     program = Program(image)
-    rows: list[tuple[Row, int, tuple[int, int, int], str]] = []
+    rows: list[tuple[Row, int, tuple[int, int, int, int], str]] = []
     side: list[int] = []
     kernel_at = _kernel_at(image)
     for pc in range(len(image)):
@@ -296,8 +295,8 @@ def pack(image: Image, timing: Callable[[str], tuple[int, int]], compile_ops: An
         where = f"{file}:{line}:{column}"
         _set_scores(row)
         PACKERS[op.kind](row)
-        latency, interval = timing(op.instr.latency)
-        rows.append((row, int(image.guard[pc]), (latency, interval, PIPES[op.instr.latency]), where))
+        row.latency = latency_class(op, _guards(image, pc, row))
+        rows.append((row, int(image.guard[pc]), (*timing(row.latency), pipe(row.latency, pc)), where))
     names = sorted({row.lane_name for row, *_ in rows if row.lane_name})
     addresses = compile_ops(names)
     words = [_words(row, guard, time, addresses.get(row.lane_name, 0), side, where) for row, guard, time, where in rows]

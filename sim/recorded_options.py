@@ -62,3 +62,14 @@ def figure_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quick", action="store_true", help="smaller shapes and fewer runs, about two minutes")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="worker processes, default all cores")
     parser.add_argument("--json", action="store_true", help="print the points as JSON")
+
+
+def calibrate_options(parser: argparse.ArgumentParser) -> None:
+    """Of ``simasm calibrate``."""
+    parser.add_argument("file", metavar="FILE", help="measurements, JSON as h200_microbench.json")
+    parser.add_argument("--table", action="store_true", help="simulate the instructions of programs/calibrate")
+    parser.add_argument(
+        "--only", metavar="NAME", default="", help="with --table: operations whose names have this in them"
+    )
+    config_options(parser)
+    parser.add_argument("--json", action="store_true", help="print results as JSON")

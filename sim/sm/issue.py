@@ -49,14 +49,18 @@ from ..state import (
 from .delivery import deliver
 from .emit import emit, traced
 from .execute import MEMORY_KINDS, other
+from .lsu import LSU_PIPE
 from .opaque import opaque_operands
 from .operands import guard_mask, operand
 from .paths import step_diverged
 from .requests import has_room
 from .scoreboard import park, schedule, set_ready
+from .units import LSU_GIVEN, LSU_TAKES, LSU_TOOK
 
 STEP = 8
 """Cycles a scheduler runs before the next one; they share the LSU and L1, so this bounds how far they drift apart."""
+_ACCESSES = MEMORY_KINDS | 1 << Kind.LDMATRIX | 1 << Kind.STMATRIX
+"""Kinds that say how long they keep the LSU."""
 SHARED_PIPES = 16
 """Pipes from this number on belong to the SM, those below to each scheduler."""
 
@@ -68,21 +72,29 @@ def _pipe(s, scheduler, pipe):
 
 
 @inline
-def reserve(A, s, w, scheduler, row, t):
-    """Whether the instruction gets its pipe at ``t``. If not, the warp is put off to the slot it was given."""
+def reserve(A, s, w, scheduler, row, is_access, t):
+    """Whether the instruction gets its pipe at ``t``. If not, the warp is put off to the slot it was given.
+
+    How long an access keeps the LSU is known when it issues; until then it is taken to need what the last one did.
+    """
     time = A[row + R_TIME]
     interval = time >> 16 & 0xFFFF
     if A[s + RESERVED + w]:
+        A[s + LSU_GIVEN] = A[s + RESERVED + w] >> 8
         A[s + RESERVED + w] = 0
         return True
-    at = _pipe(s, scheduler, time >> 32)
+    if is_access:
+        interval = max(interval, A[s + LSU_TAKES])
+    pipe = time >> 32 & 0xFFFF
+    at = _pipe(s, scheduler, pipe)
     free = A[at]
     if free > t:
         A[at] = free + interval
-        A[s + RESERVED + w] = 1 + (time >> 32)
+        A[s + RESERVED + w] = 1 + pipe | interval << 8
         A[s + WAKE + w] = free
         return False
     A[at] = t + interval
+    A[s + LSU_GIVEN] = interval
     return True
 
 
@@ -103,9 +115,10 @@ def record(A, P, g, s, w, row, pc, kind, mask, stall, queue, reasons, t):
 @inline
 def _has_its_turn(A, P, s, w, scheduler, row, kind, hub_left, t):
     """Whether the instruction can issue: its pipe is free, and a memory instruction has room. If not, the warp waits."""
-    if not reserve(A, s, w, scheduler, row, t):
+    if not reserve(A, s, w, scheduler, row, 1 << kind & _ACCESSES, t):
         return False
     if 1 << kind & MEMORY_KINDS and not has_room(A, P, s, hub_left):
+        A[s + LSU_PIPE] -= A[s + LSU_GIVEN]  # its turn is another's
         A[s + BLOCK + w] = Block.THROTTLE
         A[s + THROTTLED] += 1
         A[s + WAKE + w] = BIG
@@ -147,13 +160,13 @@ def keep_order(A, s, w, t):
 
 @inline
 def issue(A, P, g, gpu, s, w, scheduler, hub_left, t):
-    """Try to issue the next instruction of warp ``w`` at cycle ``t``. Returns whether it issued."""
+    """Try to issue the next instruction of warp ``w`` at cycle ``t``. Returns the cycles it issued for, 0 if it did not."""
     pc = A[s + PC + w]
     row = A[CODE] + pc * ROW_WORDS
     kind = A[row + R_HEAD] & 255
-    given = A[s + RESERVED + w]
+    given = A[s + RESERVED + w] & 255
     if not _has_its_turn(A, P, s, w, scheduler, row, kind, hub_left, t):
-        return False
+        return 0
     regs = A[s + REGS + w]
     mask = guard_mask(A, s, w, row, regs)
     ready = A[s + READY + w]
@@ -179,14 +192,18 @@ def issue(A, P, g, gpu, s, w, scheduler, hub_left, t):
             record(A, P, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & REASONS) | waited << 8, t)
             tracing = False
         if A[row + R_HEAD] >> FLAG_OPAQUE_BIT & 1 == 0 or opaque_operands(A, P, g, s, w, row, mask, t):
+            A[s + LSU_TOOK] = 1
             other(A, P, g, gpu, s, w, row, kind, mask, pc, t)
+            if 1 << kind & _ACCESSES:
+                A[s + LSU_PIPE] += A[s + LSU_TOOK] - A[s + LSU_GIVEN]
+                A[s + LSU_TAKES] = A[s + LSU_TOOK]
         else:
             park(A, s, w)
     if tracing:
         record(A, P, g, s, w, row, pc, kind, mask, since - last, t - since, (ready & REASONS) | waited << 8, t)
     if A[s + PATH_COUNT + w] > 0:
         keep_order(A, s, w, t)
-    return True
+    return A[row + R_TIME] >> 48
 
 
 @inline
@@ -204,8 +221,9 @@ def _run_scheduler(A, P, g, gpu, s, scheduler, until, hub_left):
             t = max(key >> 4, free)
         if t >= until:
             break
-        if issue(A, P, g, gpu, s, w, scheduler, hub_left, t):
-            free = t + 1
+        slots = issue(A, P, g, gpu, s, w, scheduler, hub_left, t)
+        if slots > 0:
+            free = t + slots
             A[s + INSTRUCTIONS] += 1
         else:
             w = -1

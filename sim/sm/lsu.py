@@ -20,6 +20,7 @@ from ..params import (
     FN_SPLAT64,
     FN_STORE,
     L1_CYCLES,
+    L2_CYCLES,
     LOAD_TICKS_EACH,
     MEM_INTERVAL,
     SMEM_CYCLES,
@@ -36,6 +37,7 @@ from ..state import (
     FUNCTIONAL,
     L1_FILLED,
     LAST_EFFECT,
+    LAUNCH_ID,
     LAUNCH_PARAMS,
     LOAD_REMAIN,
     PIPE_FREE,
@@ -73,7 +75,7 @@ from .remote import remote_load, remote_store
 from .requests import new_load, request, settle_load
 from .scoreboard import set_ready
 from .shared import wavefronts
-from .units import LOAD_TICKS
+from .units import LOAD_TICKS, LSU_TOOK, PARAM_LAUNCH, PARAM_READY
 
 ADDRESS = 4
 """The address is operand 4 of every memory instruction; up to four registers of data come before it."""
@@ -105,9 +107,8 @@ def lane_addresses(A, P, s, w, row, mask, extra):
 
 @inline
 def reserve_lsu(A, s, t, cycles):
-    """The LSU is busy for ``cycles`` from ``t`` on; it served one cycle's worth when the instruction issued."""
-    if cycles > 1:
-        A[s + LSU_PIPE] = max(A[s + LSU_PIPE], t) + cycles - 1
+    """The access at issue keeps the LSU for ``cycles``."""
+    A[s + LSU_TOOK] += cycles - 1
 
 
 @inline
@@ -129,6 +130,16 @@ def _uniform_param(A, P, g, s, w, row, mask):
             value = load_i8(at) if sub >> 4 & 1 else load_u8(at)
         splat = P[FN_SPLAT64] if sub >> 5 & 1 else P[FN_SPLAT32]
         call(splat, datum(A, row, i, regs), value, mask, 0, 0, 0, 0, 0)
+
+
+@inline
+def _param_time(A, P, g, s, w, t):
+    """When a kernel parameter is there: the first that an SM reads of a launch brings them from L2."""
+    launch = A[g + LAUNCH_ID + A[s + CTA_LAUNCH + A[s + CTA_SLOT + w]]] + 1
+    if A[s + PARAM_LAUNCH] != launch:
+        A[s + PARAM_LAUNCH] = launch
+        A[s + PARAM_READY] = t + P[L2_CYCLES]
+    return max(t + P[SMEM_CYCLES], A[s + PARAM_READY])
 
 
 @inline
@@ -196,7 +207,7 @@ def load(A, P, g, gpu, s, w, row, mask, t):
     space = sub >> 8 & 255
     if space == Space.UNIFORM:
         _uniform_param(A, P, g, s, w, row, mask)
-        set_ready(A, s, w, row, t + P[SMEM_CYCLES], Stall.SHORT_SCOREBOARD)
+        set_ready(A, s, w, row, _param_time(A, P, g, s, w, t), Stall.SHORT_SCOREBOARD)
         return True
     nbytes = element_bytes(sub) * elements(sub)
     unit = lane_addresses(A, P, s, w, row, mask, 0)

@@ -20,7 +20,6 @@ from ..state import (
     FUNCTIONAL,
     GPUS,
     LOAD_REMAIN,
-    PIPE_FREE,
     R_HEAD,
     R_IMM,
     R_SUB,
@@ -33,6 +32,7 @@ from .memory_space import allocated, fault, memory_delta
 from .opaque import loaded_lanes, stored_lanes
 from .operands import datum, operand, registers, scratch
 from .requests import new_packet, note_addresses, request
+from .units import LSU_TOOK
 
 _LINES = 64
 _MASKS = 160
@@ -88,16 +88,14 @@ def _port_cycles(P, kind, nbytes):
 
 @inline
 def send(A, P, s, packet, t, count):
-    """Hand a finished packet to the hub as the ``count``-th of its instruction. The LSU serves nobody else meanwhile: who
-    waits for it is put off by as much, hence a sum; a cycle was reserved when the instruction issued."""
+    """Hand a finished packet to the hub as the ``count``-th of its instruction. The LSU serves nobody else meanwhile."""
     nbytes = popcount(A[packet + MASK_LO]) + popcount(A[packet + MASK_HI])
     A[packet + BYTES] = nbytes
     cycles = _port_cycles(P, A[packet + KIND], nbytes)
     at = t + count * cycles
     A[packet + TIME] = at
     request(A, s, at, 0, 0, Request.EGRESS, 0, 0, packet)
-    lsu = s + PIPE_FREE + 4 * 16
-    A[lsu] = max(A[lsu], t) + cycles - (1 if count == 0 else 0)
+    A[s + LSU_TOOK] += cycles - (1 if count == 0 else 0)
 
 
 @outline

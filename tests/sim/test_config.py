@@ -33,7 +33,7 @@ def test_no_key_is_dead() -> None:
         if param.derive is not None:
             param.derive(lambda key: (used.add(key), config[key])[1])
     rest = {s.key for s in config.show()} - used
-    rest = {k for k in rest if not k.startswith(("sm.latency.", "sm.interval.", "host."))}
+    rest = {k for k in rest if not k.startswith(("sm.latency.", "sm.interval.", "sm.issue_slots.", "host."))}
     costs = {f"runtime.{name}{per}_cycles" for name in ("vprintf", "malloc", "free") for per in ("", "_lane")}
     validation = {"sm.tensor_clock_ghz", "launch.graph_gap_ns"}  # read by sim/validate.py
     assert rest == {"machine.gpus", "memory.bytes", "runtime.heap_bytes"} | costs | validation
@@ -41,12 +41,13 @@ def test_no_key_is_dead() -> None:
 
 def test_latency_classes_are_those_of_the_instruction_table() -> None:
     from isa.instr import LATENCY_CLASSES
+    from sim.latency import PIPES
 
     keys = {s.key for s in Config.load().show()}
     for table in ("latency", "interval"):
         found = {k.split(".")[-1].removesuffix("_cycles") for k in keys if k.startswith(f"sm.{table}.")}
-        assert found == LATENCY_CLASSES
-    assert Config.load().timing("mufu") == (17, 8)
+        assert found == set(PIPES) >= LATENCY_CLASSES
+    assert Config.load().timing("mufu") == (17, 8, 1)
 
 
 def test_conversions() -> None:

@@ -31,4 +31,4 @@ def test_warps_that_wait_for_the_port_do_not_share_it(what):
     machine.run()
     took = int(np.frombuffer(machine.read(at[1], 512 * 8), np.uint64).max())
     least = 16 * 8 * packets * cycles
-    assert 0.85 * least <= took <= 1.3 * least + 400
+    assert 0.85 * least <= took <= 1.4 * least + 400  # warps out of credits try again once a quantum

@@ -1,0 +1,33 @@
+"""Latency classes: every instruction has one, and the preset has its numbers."""
+
+import pytest
+
+from isa.table import ROWS, instances, resolve
+from sim.config import Config
+from sim.latency import FIXED, PIPES, latency_class
+
+
+def test_every_instruction_has_numbers_and_a_pipe() -> None:
+    config = Config.load()
+    for name in {latency_class(op, guards) for row in ROWS for op in instances(row) for guards in (False, True)}:
+        latency, interval, slots = config.timing(name)
+        assert latency > 0 and interval > 0 and slots > 0 and PIPES[name] >= 0
+    assert set(PIPES) >= FIXED
+
+
+@pytest.mark.parametrize(
+    ("opcode", "name"),
+    [
+        ("add.s32", "iadd"), ("add.s64", "iadd64"), ("xor.b32", "alu"), ("shl.b64", "logic64"), ("mul.wide.s32", "imad_wide"),
+        ("mad.lo.s32", "imad"), ("mul.lo.u64", "imul64"), ("cvt.u64.u32", "iadd"), ("cvt.rn.f32.s32", "iadd"),
+        ("cvt.rzi.s32.f32", "cvt"), ("rsqrt.approx.f32", "mufu_scaled"), ("rsqrt.approx.ftz.f32", "mufu"),
+        ("div.full.f32", "div_full"), ("bfe.u32", "field"), ("clz.b32", "flo"), ("add.f32", "fadd"), ("rem.s32", "irem32"),
+    ],
+)  # fmt: skip
+def test_classes(opcode: str, name: str) -> None:
+    assert latency_class(resolve(opcode)) == name
+
+
+def test_a_comparison_that_guards_takes_longer() -> None:
+    op = resolve("setp.lt.s32", ("r", "r", "r"))
+    assert (latency_class(op), latency_class(op, guards=True)) == ("alu", "setp_guard")

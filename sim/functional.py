@@ -9,7 +9,7 @@ from isa.instr import Kind
 
 from .dispatch import DONE, QUEUED, RUNNING, dispatch
 from .jit import entry, inline, outline
-from .layout import gpu_base
+from .layout import MACHINE_WORDS, Layout, gpu_base
 from .mem.step import QUANTUM
 from .opaque_layout import OPAQUE
 from .params import BLOCKS, SMS
@@ -63,6 +63,11 @@ from .translate.frame import GPU_SHIFT, PATHS_BIT, TURN_OVER
 
 TURN = 4096
 """Instructions after which, at its next branch or the like, another warp has its turn, if this one does not wait before."""
+_f = Layout(MACHINE_WORDS - 256)
+IDLE = _f.field()
+"""Passes since a CTA finished: kept in the machine, so that nothing depends on how often `run` returns."""
+FINISHED = _f.field()
+"""CTAs that had finished."""
 PATIENCE = 16
 """Passes without a finished CTA after which one more SM is used."""
 
@@ -258,8 +263,6 @@ def _progress(A):
 def run(A, P, passes):
     """Run up to ``passes`` passes over all GPUs."""
     stop = Stop.SLICE
-    idle = 0
-    before = -1
     for _ in range(passes):
         total = 0
         for gpu in range(A[GPUS]):
@@ -270,15 +273,16 @@ def run(A, P, passes):
         finished, pending, begin = _progress(A)
         if stop == Stop.FAULT or not pending:
             stop = stop if stop == Stop.FAULT else Stop.DONE
+            A[IDLE] = 0
             break
-        idle = idle + 1 if finished == before else 0
-        before = finished
+        A[IDLE] = A[IDLE] + 1 if finished == A[FINISHED] else 0
+        A[FINISHED] = finished
         if total == 0 and begin < BIG:
             A[NOW] = begin // QUANTUM * QUANTUM
-            idle = 0
-        elif idle > PATIENCE and A[FUNCTIONAL] < P[SMS]:
+            A[IDLE] = 0
+        elif A[IDLE] > PATIENCE and A[FUNCTIONAL] < P[SMS]:
             A[FUNCTIONAL] += 1
-        elif total == 0 and idle > PATIENCE:
+        elif total == 0 and A[IDLE] > PATIENCE:
             stop = Stop.DEADLOCK
             break
         if load_i64(P[BLOCKS] - 8) != 0:

@@ -1,7 +1,5 @@
 """Atomics in compiled blocks: addresses checked at once, then the library does the operations in the order of lanes."""
 
-from typing import Any
-
 from llvmlite import ir
 
 from isa.instr import Kind
@@ -10,7 +8,7 @@ from isa.types import AtomOp, ValType
 from ..ir.atomics import FLUSH
 from ..ir.build import I64, load, nonzero, store, vector, word
 from ..params import FN_ATOM, FN_CHECK_GLOBAL, FN_CHECK_SHARED
-from ..state import POLL_COUNT, POLL_PC, SINK
+from ..state import SINK
 from .memory import Access, call_library
 from .registers import Registers, set_of
 
@@ -43,21 +41,10 @@ def atomic(access: Access, leave: ir.Block, live: int) -> None:
     if returns:
         value = load(b, old, vector(access.slot), 8)
         access.registers.write(row.refs[0], value, access.guard)
-    access.note_effect(lambda: _asked_again(access))
+    access.note_effect(access.asked_again if access.instruction.kind == Kind.ATOM else lambda: word(0))
 
 
 def _format(access: Access) -> int:
     """Operation and type; f32 sums flush subnormals everywhere but in shared memory (PTX ISA 9.0, 9.7.13.6)."""
     fmt = access.instruction.row.sub >> 48 & 0xFFFF
     return fmt | FLUSH if fmt == AtomOp.ADD | ValType.F32 << 8 and not access.is_shared else fmt
-
-
-def _asked_again(access: Access) -> Any:
-    """How often in a row the warp has executed this atomic; an operation without a result is no question."""
-    b = access.b
-    if access.instruction.kind != Kind.ATOM:
-        return word(0)
-    pc = word(access.instruction.pc)
-    again = b.icmp_unsigned("==", load(b, access.warp_word(POLL_PC), I64, 8), pc)
-    store(b, pc, access.warp_word(POLL_PC), 8)
-    return b.select(again, b.add(load(b, access.warp_word(POLL_COUNT), I64, 8), word(1)), word(0))

@@ -13,7 +13,7 @@ from isa.types import BY_CODE
 from ..ir.build import FULL
 from ..load import CONSTANT, Program, Row, row_at
 from ..sm.special import Special
-from ..state import FLAG_ACQUIRE, FLAG_RELEASE, FLAG_STRONG, Space
+from ..state import FLAG_RELEASE, Space
 
 SLOT = 128
 ALL = -1
@@ -81,7 +81,7 @@ class Instruction:
             return self.guard == 0 and _names_all(row)
         if self.kind not in (Kind.LD, Kind.ST, Kind.ATOM, Kind.RED):
             return False
-        if row.flags & (FLAG_STRONG | FLAG_ACQUIRE | FLAG_RELEASE):
+        if row.flags & FLAG_RELEASE:
             return False
         space, elements = row.sub >> 8 & 255, row.sub >> 16 & 15
         if self.kind == Kind.LD and space == Space.UNIFORM:

@@ -38,7 +38,7 @@ from ..ir.build import (
 from ..ir.library import ARGUMENTS
 from ..ir.warp import permute
 from ..params import FN_FETCH_GLOBAL, FN_FETCH_SHARED, FN_SCATTER_GLOBAL, FN_SCATTER_SHARED
-from ..state import LAST_EFFECT, POLL_COUNT, Space
+from ..state import FLAG_STRONG, LAST_EFFECT, POLL_COUNT, POLL_PC, Space
 from .blocks import Instruction
 from .frame import Frame
 from .registers import Registers
@@ -198,6 +198,8 @@ class Access:
         for values, block in ways:
             for phi, value in zip(loaded, values, strict=True):
                 phi.add_incoming(value, block)
+        if self.instruction.row.flags & FLAG_STRONG:
+            self._note_poll()
         for ref, value in zip(self.instruction.row.refs, loaded, strict=False):
             self.registers.write(ref, self._extended(value), self.guard)
 
@@ -291,6 +293,19 @@ class Access:
         with nullcontext() if self.guard is None else b.if_then(nonzero(b, self.guard)):
             store(b, frame.now, b.add(frame.sm, word(8 * LAST_EFFECT)), 8)
             store(b, count(), self.warp_word(POLL_COUNT), 8)
+
+    def asked_again(self) -> Any:
+        """How often in a row the warp has now executed this instruction, which may be a question."""
+        b, pc = self.b, word(self.instruction.pc)
+        again = b.icmp_unsigned("==", load(b, self.warp_word(POLL_PC), I64, 8), pc)
+        store(b, pc, self.warp_word(POLL_PC), 8)
+        return b.select(again, b.add(load(b, self.warp_word(POLL_COUNT), I64, 8), word(1)), word(0))
+
+    def _note_poll(self) -> None:
+        """A strong load may be a question."""
+        b = self.b
+        with nullcontext() if self.guard is None else b.if_then(nonzero(b, self.guard)):
+            store(b, self.asked_again(), self.warp_word(POLL_COUNT), 8)
 
     def warp_word(self, offset: int) -> Any:
         """Host address of a word of the warp."""

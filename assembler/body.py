@@ -32,6 +32,7 @@ from assembler.syntax import (
     Var,
     Vector,
 )
+from assembler.wmma import expand
 from isa.carry import condition_code
 from isa.instr import IsaError, Kind
 from isa.types import TYPES
@@ -158,6 +159,8 @@ class BodyChecker:
             check_barrier(step, found, self.problems)
         if op.instr.mnemonic == "cvt":
             append_conversion(self.body, step, {spec.group: spec.type for specs in found.specs for spec in specs})
+        elif found.kind == Kind.WMMA:
+            expand(self.body, step, op, self.module.program.variables)
         else:
             self.body.steps.append(step)
 

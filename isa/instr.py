@@ -15,14 +15,14 @@ from .types import TYPES, lane_type
 class Kind(IntEnum):
     """How the machine executes an instruction: LANE by its lane function, the others by the unit of that name.
 
-    STACK instructions are arithmetic on the stack pointer once they are assembled.
+    STACK instructions are arithmetic on the stack pointer once they are assembled, WMMA ones loads, stores and MMA.
     """
 
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,
      FENCE, MMA, LDMATRIX, CPASYNC, CPASYNC_COMMIT, CPASYNC_WAIT, MBARRIER, MM_LDRED, MM_ST, MM_RED, ROWSP_ST,
      ROWSP_MALLOC, DYMM_ST, DYMM_LDRED, NANOSLEEP, NOP, BRKPT, CLUSTER_BAR, CTA_RANK, ST_ASYNC,
      PREFETCH, SERVICE, STACK, BULK, BULK_COMMIT, BULK_WAIT, TENSORMAP, CPASYNC_ARRIVE, STMATRIX,
-     MOVMATRIX, WGMMA, WGMMA_FENCE, WGMMA_COMMIT, WGMMA_WAIT) = range(53)  # fmt: skip
+     MOVMATRIX, WGMMA, WGMMA_FENCE, WGMMA_COMMIT, WGMMA_WAIT, WMMA) = range(54)  # fmt: skip
 
 
 LATENCY_CLASSES = frozenset((

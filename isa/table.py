@@ -34,6 +34,7 @@ from . import (
     video,
     warp,
     wgmma,
+    wmma,
 )
 from .instr import ALIASES, Instr, IsaError, Op, Operand, Part
 from .special import SPECIAL, SpecialReg
@@ -41,7 +42,7 @@ from .types import TYPES
 from .unmodelled import missing_feature
 
 CHAPTERS = (arith, fields, carry, floats, transcendental, packed, compare, logic, moves, convert, memory, cache, async_copy,
-            bulk, cluster, control, sync, warp, tensor, wgmma, multimem, video, simd_video, hub, runtime)  # fmt: skip
+            bulk, cluster, control, sync, warp, tensor, wmma, wgmma, multimem, video, simd_video, hub, runtime)  # fmt: skip
 """Modules with rows, in the order of the reference."""
 ROWS: tuple[Instr, ...] = tuple(row for chapter in CHAPTERS for row in chapter.ROWS)
 MNEMONICS: dict[str, tuple[Instr, ...]] = {

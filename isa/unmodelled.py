@@ -7,7 +7,6 @@ import re
 KNOWN_UNMODELLED: dict[str, str] = {
     "tex": "texture units", "tld4": "texture units", "txq": "texture units", "istypep": "texture units",
     "suld": "surfaces", "sust": "surfaces", "sured": "surfaces", "suq": "surfaces",
-                                    "wmma": "warp matrix fragments of the older interface (use mma)",
     "mma.sp": "sparse matrix instructions", "mma.sp::ordered_metadata": "sparse matrix instructions",
     "mma.sync.aligned.m8n8k4.col": "mma.m8n8k4 of .f16", "mma.sync.aligned.m8n8k4.row.row": "mma.m8n8k4 of .f16",
     "tcgen05": "tensor memory of later GPUs",
@@ -28,6 +27,7 @@ _LATER: tuple[tuple[str, str], ...] = (
      "modes of tensor copies of later GPUs"),
     (r"tensormap\.replace\..*swizzle_atomicity", "tensor maps of later GPUs"),
     (r"mma\..*\b(kind::\w+|block_scale|e[23]m[123])\b", "matrix formats of later GPUs"),
+    (r"wmma\.mma\..*\.(rz|rm|rp)(\.|$)", "directed rounding of products of .f64"),
     (r"(ldmatrix|stmatrix)\..*\b(m16n16|m8n16|m16n8)\b", "matrices of 8-bit elements of later GPUs"),
 )  # fmt: skip
 """Pattern of an opcode -> what later GPUs (sm_100 and up) have for it."""

@@ -15,7 +15,7 @@ from sim.conform import run_specs, spec_names
 HERE = Path(__file__).resolve().parent
 SPECS = spec_names(HERE)
 REJECT = {case["name"]: case for case in json.loads((HERE / "reject" / "reject.json").read_text(encoding="utf-8"))}
-FAILING = {"cuda_wmma_f16": "wmma", "cuda_wmma_types": "wmma"}
+FAILING: dict[str, str] = {}
 """Specs that do not pass, and why. One that passes fails the test: remove it here."""
 REFUSED: dict[str, str] = {}
 

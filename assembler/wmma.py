@@ -57,6 +57,22 @@ class _Writer:
     place: Place
     guard: int
 
+    def lane(self) -> tuple[Entry, Entry]:
+        """Lane / 4 and lane % 4, which the fragments of a basic block share."""
+        steps, start = self.body.steps, max(self.body.labels, default=0)
+        for n in range(max(start, 0), len(steps) - 2):
+            if steps[n].added and any(entry[KIND] == OperandKind.SREG for entry in steps[n].entries):
+                return _read(steps[n + 1].entries[0][VALUE], 32), _read(steps[n + 2].entries[0][VALUE], 32)
+        lane, outer, inner = (self.new(32) for _ in range(3))
+        for opcode, target, sources in (
+            ("mov.u32", lane, [(int(OperandKind.SREG), READ, moves.code("u32"), 0, SPECIAL["%laneid"].number, 0)]),
+            ("shr.u32", outer, [_read(lane, 32), _constant(2)]),
+            ("and.b32", inner, [_read(lane, 32), _constant(3)]),
+        ):
+            self.add(opcode, _written(target, 32), *sources)
+            steps[-1].guard, steps[-1].added = 0, True
+        return _read(outer, 32), _read(inner, 32)
+
     def add(self, opcode: str, *operands: list[Entry] | Entry) -> None:
         """A step with these operands; a list is a vector."""
         op = resolve(opcode)
@@ -123,11 +139,7 @@ class _Access:
     def _first(self, address: Entry) -> Entry:
         """Address of the lane's element in the first group."""
         writer, group = self.writer, self.run * self.bits // 8
-        lane = writer.word(
-            32, "mov.u32", (int(OperandKind.SREG), READ, moves.code("u32"), 0, SPECIAL["%laneid"].number, 0)
-        )
-        outer = writer.word(32, "shr.u32", lane, _constant(2))
-        inner = writer.word(32, "and.b32", lane, _constant(3))
+        outer, inner = writer.lane()
         near, far, unit = (inner, outer, group) if self.along else (outer, inner, self.bits // 8)
         step = self.bits if self.along else self.run * self.bits  # bits of one stride's worth, for one `far`
         base = writer.word(64, "mad.wide.u32", near, _constant(unit), self._start(address))

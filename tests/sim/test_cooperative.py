@@ -129,7 +129,7 @@ END:
         out = machine.alloc(0, 4, "out")
         machine.launch(0, "k", (1, 1, 1), (1, 1, 1), params=struct.pack("<Q", out), stack=stack)
         if stack == 0:
-            with pytest.raises(MachineFault, match="outside its window"):
+            with pytest.raises(MachineFault, match="outside local memory, where the stack is"):
                 machine.run()
             continue
         machine.run()

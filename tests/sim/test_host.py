@@ -47,15 +47,15 @@ class Recorder:
         return self.memory[self.gpu_of(address)].view(address, nbytes).tobytes()
 
     def launch(self, gpu: int, kernel: str, grid: Any, block: Any, **options: Any) -> int:
-        self.launches.log.append(SimpleNamespace(gpu=gpu, kernel=kernel, grid=grid, block=block, done=False, **options))
+        self.launches.log.append(SimpleNamespace(gpu=gpu, kernel=kernel, grid=grid, block=block, done=False, end=0, **options))
         return len(self.launches.log) - 1
 
-    def run(self, progress: Any = None, max_cycles: Any = None) -> None:
+    def run(self, progress: Any = None, max_cycles: Any = None, until: Any = None) -> None:
         self.runs += 1
         for launch in self.launches.log:
             if not launch.done:
                 launch.done = True
-                self.cycles[launch.gpu] = max(self.cycles[launch.gpu], launch.ready) + 1000
+                launch.end = self.cycles[launch.gpu] = max(self.cycles[launch.gpu], launch.ready) + 1000
                 if self.effect:
                     self.effect(self, launch)
 

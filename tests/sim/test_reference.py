@@ -194,4 +194,4 @@ def test_npy_stays_in_the_folder(tmp_path) -> None:
 
 
 def test_arguments_of() -> None:
-    assert arguments_of("moe_layer") == (["x", "gate", "w1", "w2", "bias", "route"], ["topk"])
+    assert arguments_of("moe_layer") == (["x", "gate", "w1", "w2", "bias", "route"], ["topk", "given"])

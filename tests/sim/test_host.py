@@ -47,7 +47,9 @@ class Recorder:
         return self.memory[self.gpu_of(address)].view(address, nbytes).tobytes()
 
     def launch(self, gpu: int, kernel: str, grid: Any, block: Any, **options: Any) -> int:
-        self.launches.log.append(SimpleNamespace(gpu=gpu, kernel=kernel, grid=grid, block=block, done=False, end=0, **options))
+        self.launches.log.append(
+            SimpleNamespace(gpu=gpu, kernel=kernel, grid=grid, block=block, done=False, end=0, **options)
+        )
         return len(self.launches.log) - 1
 
     def run(self, progress: Any = None, max_cycles: Any = None, until: Any = None) -> None:

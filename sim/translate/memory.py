@@ -91,12 +91,16 @@ class Access:
     def _first(self) -> Any:
         """Address of lane 0 (i64)."""
         first = self.b.extract_element(self.base, ir.Constant(I32, 0))
-        return self.b.add(first if self.is_wide else self.b.zext(first, I64), word(self.imm))
+        if self.is_wide:
+            return self.b.add(first, word(self.imm))
+        return self.b.zext(self.b.add(first, ir.Constant(I32, self.imm)), I64)  # 32 bits wrap
 
     def places(self) -> Any:
         """Addresses of all lanes (i64)."""
         b = self.b
-        return b.add(self.base if self.is_wide else b.zext(self.base, vector(I64)), constant(I64, self.imm))
+        if self.is_wide:
+            return b.add(self.base, constant(I64, self.imm))
+        return b.zext(b.add(self.base, constant(I32, self.imm)), vector(I64))
 
     def _known(self, what: str, make: Callable[[], Any]) -> Any:
         """Something that depends on the address register and the lanes only: accesses of a block share it."""

@@ -1,7 +1,7 @@
 """Sums of tensor cores against an H100: random factors and accumulators of every type, checksums of what it gave.
 
-`sums.ptx` has a kernel for each instruction: a warp (warpgroup) of each block loads fragments of A and C and B (wgmma: B as
-K-major core matrices without a swizzle) and stores D.
+`tensor_sums.ptx` has a kernel for each instruction: a warp (warpgroup) of each block loads fragments of A, C and B (wgmma:
+B as K-major core matrices without a swizzle) and stores D.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def fragments(a: Array, b: Array, c: Array, warpgroup: bool) -> tuple[bytes, byt
 
 @cache
 def image() -> Any:
-    return assemble(Path(__file__).with_name("sums.ptx"))
+    return assemble(Path(__file__).with_name("tensor_sums.ptx"))
 
 
 @pytest.mark.parametrize(

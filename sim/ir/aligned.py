@@ -36,12 +36,14 @@ from .build import (
     vector,
     word,
 )
-from .fragments import ABSENT, NEVER, accumulated, counted, exponents, helper
+from .fragments import ABSENT, USUAL, accumulated, counted, exponents, helper
 
 V32, V64, VINT = vector(F32), vector(F64), vector(I32)
 _NAN, _INFINITY, _SIGN = 0x7FFFFFFF, 0x7F800000, 0x80000000
 HALVES = 2
 """Blocks of eight rows of A."""
+LEAST = 127 - 2 * USUAL - 1
+"""Biased exponent below those of all usual products."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ class _Group:
         absent = [b.icmp_unsigned("==", top, constant(I16, ABSENT & 0xFFFF)) for top in x]
         return [(a, b.select(absent[i // 2], _lane_constant(0.0), y)) for i, (a, y) in enumerate(self.numbers(b, k))]
 
-    def largest(self, b: Builder) -> list[Any]:
-        """Largest exponent of the products, i32, for each accumulator."""
+    def largest(self, b: Builder, least: int) -> list[Any]:
+        """Largest exponent of the products, i32, for each accumulator, not below ``least``."""
 
         def step(k: Any, tops: list[Any]) -> list[Any]:
             x = [load(b, b.add(self.tops_a, b.add(b.shl(k, word(7)), word(64 * h))), vector(I16), 64) for h in (0, 1)]
@@ -115,7 +117,7 @@ class _Group:
             sums = [b.add(x[i // 2], y[i % 2]) for i in range(2 * HALVES)]
             return [intrinsic(b, "smax", top.type, [top, s], top.type) for top, s in zip(tops, sums, strict=True)]
 
-        nothing = constant(I16, (2 * NEVER) & 0xFFFF)
+        nothing = constant(I16, least & 0xFFFF)
         return [b.sext(value, VINT) for value in accumulated(b, self.count, [nothing] * (2 * HALVES), step)]
 
 
@@ -134,48 +136,71 @@ def _finish(b: Builder, rule: Rule, raw: Any, inexact: Any) -> Any:
 
 
 def _usual_sums(b: Builder, rule: Rule, group: _Group, before: list[Any]) -> tuple[list[Any], Any]:
-    """Sums of a group, and an i32 that is not 0 if one of them did not fit 32 bits or its accumulator is not finite."""
-    fields = [b.lshr(b.shl(b.bitcast(c, VINT), constant(I32, 1)), constant(I32, 24)) for c in before]
-    tops = group.largest(b)
-    largest = [intrinsic(b, "smax", VINT, [top, b.sub(field, constant(I32, 127))], VINT)
-               for top, field in zip(tops, fields, strict=True)]  # fmt: skip
-    scales = []
-    for top in largest:
-        field = b.sub(constant(I32, rule.kept + 127), top)  # too large only where there are no products
-        field = intrinsic(b, "smin", VINT, [field, constant(I32, 254)], VINT)
-        scales.append(b.bitcast(b.shl(field, constant(I32, 23)), V32))
+    """Sums of a group, and an i1: one of them may not fit 32 bits, or its accumulator is not finite or tiny.
+
+    Exponents are those of f32 where they lie in a number, so that a power of two takes one subtraction."""
+    own = [b.and_(b.bitcast(c, VINT), constant(I32, _INFINITY)) for c in before]
+    tops = [b.shl(b.add(top, constant(I32, 127)), constant(I32, 23)) for top in group.largest(b, LEAST - 127)]
+    tops = [intrinsic(b, "umax", VINT, pair, VINT) for pair in zip(tops, own, strict=True)]
+    scales = [b.sub(_field(rule.kept + 2 * 127), top) for top in tops]
+    powers = [b.bitcast(scale, V32) for scale in scales]
 
     def step(k: Any, totals: list[Any]) -> list[Any]:
-        terms = [b.fmul(b.fmul(x, y), scale) for (x, y), scale in zip(group.numbers(b, k), scales, strict=True)]
+        terms = [b.fmul(b.fmul(x, y), power) for (x, y), power in zip(group.numbers(b, k), powers, strict=True)]
         return [b.add(total, b.fptosi(term, VINT)) for total, term in zip(totals, terms, strict=True)]
 
-    after = accumulated(b, group.count, [constant(I32, 0)] * (2 * HALVES), step)
-    wrong, out = ir.Constant(vector(I1), None), []
-    for c, field, top, products, scale, total in zip(before, fields, tops, largest, scales, after, strict=True):
-        value, overflow = _usual_end(b, rule, c, top, products, scale, total)
-        wrong = b.or_(wrong, b.or_(overflow, b.icmp_unsigned("==", field, constant(I32, 255))))
-        out.append(value)
-    return out, bits(b, wrong)
+    first = [b.fptosi(b.fmul(c, power), VINT) for c, power in zip(before, powers, strict=True)]
+    sums = accumulated(b, group.count, first, step)
+    units = [b.bitcast(b.sub(_field(2 * 127), scale), V32) for scale in scales]
+    out = [_usual_end(b, rule, total, unit) for total, unit in zip(sums, units, strict=True)]
+    return out, b.or_(_is_tiny(b, before, tops), _is_beyond(b, tops, sums))
 
 
-def _usual_end(b: Builder, rule: Rule, c: Any, top: Any, largest: Any, scale: Any, total: Any) -> tuple[Any, Any]:
-    """A finite accumulator added to a total of products and all of it as f32; and where 32 bits were too few."""
-    own = b.fptosi(b.fmul(c, scale), VINT)
-    whole = b.add(total, own)
-    overflow = b.icmp_signed("<", b.and_(b.xor(whole, total), b.xor(whole, own)), constant(I32, 0))
-    negative = b.and_(whole, constant(I32, _SIGN))
-    magnitude = intrinsic(b, "abs", VINT, [whole, ir.Constant(I1, 0)], VINT)
-    near = b.uitofp(magnitude, V32)
-    back = b.fptoui(near, VINT)
-    cut = b.sub(b.bitcast(near, VINT), b.zext(b.icmp_unsigned(">", back, magnitude), VINT))
-    raw = _finish(b, rule, cut, b.icmp_unsigned("!=", back, magnitude))
-    unit = b.bitcast(b.shl(b.add(largest, constant(I32, 127 - rule.kept)), constant(I32, 23)), V32)
-    value = b.bitcast(b.or_(b.bitcast(b.fmul(b.bitcast(raw, V32), unit), VINT), negative), V32)
-    # no products: the accumulator, whose exponent may be beyond the usual; -0 becomes 0
-    plain = b.fadd(c, _lane_constant(0.0))
-    if rule.dropped:
-        plain = b.bitcast(b.and_(b.bitcast(plain, VINT), constant(I32, (1 << 32) - (1 << rule.dropped))), V32)
-    return b.select(b.icmp_signed("<", top, constant(I32, NEVER // 2)), plain, value), overflow
+def _field(exponent: int) -> ir.Constant:
+    """A biased exponent where it lies in an f32."""
+    return constant(I32, exponent << 23)
+
+
+def _usual_end(b: Builder, rule: Rule, total: Any, unit: Any) -> Any:
+    """A sum in units as f32; zero has no sign."""
+    cut = floats.int_to_single_cut(b, total)
+    inexact = b.icmp_signed("!=", b.fptosi(cut, VINT), total) if rule.half else None
+    return b.fmul(b.bitcast(_finish(b, rule, b.bitcast(cut, VINT), inexact), V32), unit)
+
+
+def _is_beyond(b: Builder, tops: list[Any], sums: list[Any]) -> Any:
+    """i1: an accumulator is infinite or NaN, or a sum is so near to what fits 32 bits that it may have been beyond.
+    Sixteen products of less than four units at the largest exponent fit, and the accumulator has less than two."""
+    top = _most(b, "umax", tops)
+    high, low = _most(b, "smax", sums), _most(b, "smin", sums)
+    limit = 62 << 25
+    found = b.icmp_unsigned(">=", top, _field(255))
+    found = b.or_(found, b.icmp_signed(">=", high, constant(I32, limit)))
+    return nonzero(b, bits(b, b.or_(found, b.icmp_signed("<", low, constant(I32, (1 << 32) - limit)))))
+
+
+def _is_tiny(b: Builder, before: list[Any], tops: list[Any]) -> Any:
+    """i1: a sum has no products, and its accumulator is smaller than those reach, but not 0."""
+    block = b.block
+    some = nonzero(b, bits(b, b.icmp_unsigned("==", _most(b, "umin", tops), _field(LEAST))))
+    with b.if_then(some, likely=False):
+        found: Any = ir.Constant(vector(I1), None)
+        for c, top in zip(before, tops, strict=True):
+            is_least = b.icmp_unsigned("==", top, _field(LEAST))
+            found = b.or_(found, b.and_(is_least, b.fcmp_unordered("une", c, _lane_constant(0.0))))
+        tiny, inside = nonzero(b, bits(b, found)), b.block
+    out = b.phi(I1)
+    out.add_incoming(ir.Constant(I1, 0), block)
+    out.add_incoming(tiny, inside)
+    return out
+
+
+def _most(b: Builder, name: str, values: list[Any]) -> Any:
+    """The largest or smallest of vectors, lane by lane."""
+    found = values[0]
+    for value in values[1:]:
+        found = intrinsic(b, name, value.type, [found, value], value.type)
+    return found
 
 
 def _special(b: Builder, x: Any) -> Any:
@@ -202,12 +227,10 @@ def _sign_only(b: Builder, x: Any) -> Any:
 
 def _any_sums(b: Builder, rule: Rule, group: _Group, before: list[Any]) -> list[Any]:
     """Sums of a group, whatever the factors are."""
-    bound = constant(I32, -300)
     tops = []
-    for top, c in zip(group.largest(b), before, strict=True):
+    for top, c in zip(group.largest(b, -300), before, strict=True):
         own = b.sext(exponents(b, c, -126), VINT)
-        larger = intrinsic(b, "smax", VINT, [top, own], VINT)
-        tops.append(intrinsic(b, "smax", VINT, [larger, bound], VINT))
+        tops.append(intrinsic(b, "smax", VINT, [top, own], VINT))
     scales = [_power64(b, b.sub(constant(I32, rule.kept), top)) for top in tops]
 
     def aligned(value: Any, scale: Any) -> Any:
@@ -298,7 +321,7 @@ def _usual_tile(b: Builder, rule: Rule) -> Any:
         a, rows, tops_a, tops_b, c, d, base, depth = args
         group = _Group(a, rows, tops_a, tops_b, depth)
         sums, wrong = _usual_sums(inner, rule, group, _load_sums(inner, rule, c, base))
-        with inner.if_else(nonzero(inner, wrong), likely=False) as (general, usual):
+        with inner.if_else(wrong, likely=False) as (general, usual):
             with general:
                 inner.call(_any_tile(inner, rule), args)
             with usual:

@@ -9,9 +9,11 @@ from typing import Any
 
 from llvmlite import ir
 
-from .build import F32, F64, HALF, I16, I32, I64, Builder, constant, every, intrinsic, vector
+from .build import F32, F64, HALF, I1, I16, I32, I64, Builder, constant, every, intrinsic, shuffle, undefined, vector
 
 BF16_NAN = 0x7FFF
+_TOWARDS_ZERO = 11
+"""Rounding mode of AVX-512: towards zero, no exceptions."""
 
 
 def half_to_single(b: Builder, x: Any) -> Any:
@@ -40,6 +42,20 @@ def single_to_brain(b: Builder, x: Any) -> Any:
     rounded = b.lshr(b.add(b.add(raw, constant(I32, 0x7FFF, n)), odd), constant(I32, 16, n))
     kept = b.select(b.fcmp_unordered("uno", x, x), constant(I32, BF16_NAN, n), rounded)
     return b.trunc(kept, vector(I16, n))
+
+
+def int_to_single_cut(b: Builder, x: Any) -> Any:
+    """Signed i32 to f32, rounded towards zero."""
+    if b.avx512:
+        parts = [shuffle(b, x, undefined(x.type), range(i, i + 16)) for i in range(0, x.type.count, 16)]
+        name, wide, mode = "x86.avx512.sitofp.round.v16f32.v16i32", vector(F32, 16), ir.Constant(I32, _TOWARDS_ZERO)
+        low, high = (intrinsic(b, name, wide, [part, mode]) for part in parts)
+        return shuffle(b, low, high, range(x.type.count))
+    sign = b.and_(x, constant(I32, 1 << 31))
+    magnitude = intrinsic(b, "abs", x.type, [x, ir.Constant(I1, 0)], x.type)
+    near = b.uitofp(magnitude, vector(F32))
+    too_far = b.icmp_unsigned(">", b.fptoui(near, x.type), magnitude)
+    return b.bitcast(b.or_(b.sub(b.bitcast(near, x.type), b.zext(too_far, x.type)), sign), near.type)
 
 
 def _force_odd(b: Builder, value: Any, inexact: Any, too_far: Any) -> Any:

@@ -24,6 +24,9 @@ DTYPES: dict[str, Any] = {
 }  # fmt: skip
 """Element types of buffers."""
 
+_PIECE = 1 << 16
+"""Random numbers drawn at a time."""
+
 
 class FillError(ValueError):
     """A fill that cannot be made: wrong arguments, a file that does not fit."""
@@ -69,14 +72,12 @@ class Fill:
     def normal(self, mean: float = 0, std: float = 1) -> Any:
         """Normal distribution, rounded to the buffer's type."""
         self._need_float("normal")
-        draws = self.random.standard_normal(self.shape, np.float32)
-        return (draws * np.float32(std) + np.float32(mean)).astype(self.dtype)
+        return self._drawn(self.random.standard_normal, std, mean)
 
     def uniform(self, low: float = 0, high: float = 1) -> Any:
         """Uniform on [low, high), rounded to the buffer's type."""
         self._need_float("uniform")
-        draws = self.random.random(self.shape, np.float32)
-        return (draws * np.float32(high - low) + np.float32(low)).astype(self.dtype)
+        return self._drawn(self.random.random, high - low, low)
 
     def randint(self, low: int, high: int) -> Any:
         """Integers from low to high - 1."""
@@ -113,6 +114,20 @@ class Fill:
             raise FillError("load_bias fills a floating-point buffer [experts]")
         loads = expert_loads(self.shared_random, kind, self.shape[0], std, alpha)
         return (scale * np.log(np.maximum(loads, 1e-6) * self.shape[0])).astype(self.dtype)
+
+    def _drawn(self, draw: Callable[..., Any], scale: float, offset: float) -> Any:
+        """scale * draw + offset in f32, rounded to the buffer's type: a piece that stays in the cache at a time, since
+        whole arrays of every step would cost more in new pages than the numbers do."""
+        array = np.empty(int(np.prod(self.shape)), self.dtype)
+        room = np.empty(min(array.size, _PIECE), np.float32)
+        for at in range(0, array.size, _PIECE):
+            piece = array[at : at + _PIECE]
+            draws = room[: piece.size]
+            draw(out=draws, dtype=np.float32)
+            draws *= np.float32(scale)
+            draws += np.float32(offset)
+            piece[...] = draws
+        return array.reshape(self.shape)
 
     def _need_float(self, name: str) -> None:
         if not is_float(self.dtype):

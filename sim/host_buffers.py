@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +34,18 @@ class BufferStatements(HostBase):
                 f"`{s['name']}` is opaque: without timing nothing is left of it", "run without --functional"
             )
         buffer = Buffer(s["name"], s["type"], dtype, shape, opaque=opaque)
-        gpus = self.gpus_of(s.get("on"))
-        shared = None
-        for gpu in gpus:
+        fills: list[tuple[list[int], Callable[[], Any]]] = []
+        for gpu in self.gpus_of(s.get("on")):
             buffer.address[gpu] = self.machine.alloc(gpu, buffer.nbytes, s["name"], opaque)
             if s.get("fill") is None or opaque:
                 continue
-            whose: int | str = "same" if s.get("same") else gpu
-            if shared is None or not s.get("same"):
-                shared = self.on_gpu(gpu, self._filled, buffer, s["fill"], whose)
-            if shared is not None:
-                self.machine.write(buffer.address[gpu], shared)
+            if fills and s.get("same"):
+                fills[0][0].append(buffer.address[gpu])
+            else:
+                whose: int | str = "same" if s.get("same") else gpu
+                fills.append(([buffer.address[gpu]], self.on_gpu(gpu, self._fill, buffer, s["fill"], whose)))
+        with ThreadPoolExecutor(self.machine.threads) as pool:
+            list(pool.map(self._write, fills))
         self.define(s["name"], buffer)
 
     def _do_tensormap(self, s: Any) -> None:
@@ -66,25 +69,37 @@ class BufferStatements(HostBase):
             raise self.error(f"tensor map `{s['name']}` over `{buffer.name}`: {error}") from None
         self.define(s["name"], TensorMaps(s["name"], buffer, encoded))
 
-    def _filled(self, buffer: Buffer, call: Any, whose: int | str) -> Any:
-        """The array of a fill; None for zeros, which memory is anyway."""
+    def _write(self, fill: tuple[list[int], Callable[[], Any]]) -> None:
+        """Write what a fill gives to all its addresses."""
+        addresses, made = fill
+        array = made()
+        for address in addresses if array is not None else []:
+            self.machine.write(address, array)
+
+    def _fill(self, buffer: Buffer, call: Any, whose: int | str) -> Callable[[], Any]:
+        """What makes the array of a fill, on any thread; it gives None for zeros, which memory is anyway."""
         name, arguments, options = call_parts(call)
         e = self.expressions
         if name == "zeros":
-            return None
+            return lambda: None
         if name in ("addresses", "values"):
-            return self._host_values(buffer, name, arguments)
+            array = self._host_values(buffer, name, arguments)
+            return lambda: array
         if name not in FILLS:
             raise self.error(f"unknown fill `{name}`", suggest(name, [*FILLS, "addresses", "values"]))
         place = Fill(buffer.shape, buffer.dtype, self.machine.seed, buffer.name, whose, self.folder)
         values = [e.value(a) for a in arguments]
         keywords = {k: e.value(v) for k, v in options.items()}
-        try:
-            return FILLS[name](place, *values, **keywords)
-        except FillError as error:
-            raise self.error(f"{buffer.name}: {error}") from None
-        except TypeError as error:
-            raise self.error(f"{buffer.name}: {str(error).replace('Fill.', '')}") from None
+
+        def made() -> Any:
+            try:
+                return FILLS[name](place, *values, **keywords)
+            except FillError as error:
+                raise self.error(f"{buffer.name}: {error}") from None
+            except TypeError as error:
+                raise self.error(f"{buffer.name}: {str(error).replace('Fill.', '')}") from None
+
+        return made
 
     def _host_values(self, buffer: Buffer, fill: str, arguments: list[Any]) -> Any:
         """`addresses(buf)`: every GPU's pointer; `values(table)`: a table's values in order."""

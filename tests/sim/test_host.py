@@ -20,6 +20,7 @@ class Recorder:
 
     def __init__(self, gpus: int = 2, seed: int = 0, effect: Any = None) -> None:
         self.gpus, self.seed, self.effect = gpus, seed, effect
+        self.threads = 2
         self.config = Config.load("h200", ["sm.clock_ghz=2"])
         params = [Param("p", "u64", 0, 8, 8), Param("n", "u32", 8, 4, 4), Param("f", "f32", 12, 4, 4)]
         kernel = Kernel("k", 0, 0, params, 16, 8, 1, 0, 0)

@@ -17,6 +17,9 @@ from isa.image import Image
 
 from .config import Config, ConfigError
 from .machine import Machine
+from .points import run_table
+from .points_link import LINK
+from .points_memory import MEMORY
 
 Assemble = Callable[[Path], Image]
 Figures = list[Mapping[str, Any]]
@@ -118,7 +121,7 @@ def find(figures: Figures, name: str, where: Mapping[str, Any]) -> float | None:
     """The median of the first figure of a name whose conditions include ``where``."""
     for figure in figures:
         conditions = figure.get("cond", {})
-        if figure["name"] == name and all(conditions.get(k) == v for k, v in where.items()):
+        if figure.get("name") == name and all(conditions.get(k) == v for k, v in where.items()):
             return float(figure["median"])
     return None
 
@@ -190,6 +193,8 @@ def _cycles(image: Image, config: Config, name: str, warps: int) -> int:
 def run_command(options: Any, assemble: Assemble) -> bool:
     """``simasm calibrate``: values of the preset beside those of a file, or the table of instructions."""
     figures, config = read_figures(Path(options.file)), Config.load(options.preset, options.set)
+    if options.points:
+        return run_table(figures, LINK | MEMORY, options, assemble)
     if options.table:
         rows = []
         if not options.json:

@@ -69,7 +69,15 @@ def calibrate_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="measurements, JSON as h200_microbench.json")
     parser.add_argument("--table", action="store_true", help="simulate the instructions of programs/calibrate")
     parser.add_argument(
-        "--only", metavar="NAME", default="", help="with --table: operations whose names have this in them"
+        "--points", action="store_true", help="simulate memory and links: every figure that has a kernel"
     )
+    parser.add_argument(
+        "--only",
+        metavar="NAME",
+        default="",
+        help="with --table: operations whose names have this in them; with --points: a list of what points begin with",
+    )
+    parser.add_argument("--jobs", type=number(1), default=2, metavar="N", help="worker processes, default 2")
+    parser.add_argument("--timeout", type=number(1), default=300, metavar="S", help="seconds per point, default 300")
     config_options(parser)
     parser.add_argument("--json", action="store_true", help="print results as JSON")

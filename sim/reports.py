@@ -15,6 +15,7 @@ from .sm.mbarrier_object import COUNT, TX
 if TYPE_CHECKING:
     from .machine import Machine
 
+_CHAIN_PATIENCE = 100
 _MOST_WARPS = 24
 """Waiting warps that a deadlock report lists."""
 TRAP, _BAD_USE = 5, 5
@@ -118,16 +119,23 @@ def _neighbour(machine: "Machine", address: int) -> list[str]:
 
 
 def polling(machine: "Machine", cycles: int) -> bool:
-    """Whether for ``cycles`` nothing has happened but warps reading the same flags again and again."""
+    """Whether for ``cycles`` nothing has happened but warps reading the same flags again and again.
+
+    A warp whose questions go from word to word may follow a chain: it has so many times longer.
+    """
     sm = machine.sm_words()
-    if machine.now - int(sm[:, st.LAST_EFFECT].max()) < cycles:
+    quiet = machine.now - int(sm[:, st.LAST_EFFECT].max())
+    if quiet < cycles:
         return False
     A, P = machine.A, machine.P
     for gpu in range(machine.gpus):
         if hub.idle(A, P, gpu_base(gpu)) != 1:
             return False
     live = sm[:, st.LIVE : st.LIVE + st.WARPS] != 0
-    stuck = (sm[:, st.BLOCK : st.BLOCK + st.WARPS] != 0) | (sm[:, st.POLL_COUNT : st.POLL_COUNT + st.WARPS] > 16)
+    asks = sm[:, st.POLL_COUNT : st.POLL_COUNT + st.WARPS] > 16
+    if quiet < cycles * _CHAIN_PATIENCE:
+        asks &= sm[:, st.POLL_SINCE : st.POLL_SINCE + st.WARPS] <= machine.now - cycles
+    stuck = (sm[:, st.BLOCK : st.BLOCK + st.WARPS] != 0) | asks
     return bool(live.any() and (stuck | ~live).all())
 
 

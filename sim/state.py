@@ -134,9 +134,8 @@ COPY_DONE = _s.field(WARPS)
 """Cycle at which the latest copy was complete."""
 COPY_TARGET = _s.field(WARPS)
 """The warp waits until groups below this number are complete."""
-POLL_PC = _s.field(WARPS)
-POLL_COUNT = _s.field(WARPS)
-POLL_ADDRESS = _s.field(WARPS)
+POLL_PC, POLL_COUNT, POLL_ADDRESS, POLL_SINCE = (_s.field(WARPS) for _ in range(4))
+"""A load that may be a question: its pc, how often in a row, its address, the cycle since which that is the same."""
 STARTED = _s.field(WARPS)
 ISSUED = _s.field(WARPS)
 LOCAL = _s.field(WARPS)

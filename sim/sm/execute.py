@@ -20,6 +20,7 @@ from ..state import (
     POLL_ADDRESS,
     POLL_COUNT,
     POLL_PC,
+    POLL_SINCE,
     R_HEAD,
     R_IMM,
     R_REASON,
@@ -112,7 +113,9 @@ def memory_instruction(A, P, g, gpu, s, w, row, kind, mask, pc, t):
         return park(A, s, w)
     if A[FUNCTIONAL]:
         return t
-    A[s + POLL_ADDRESS + w] = A[s + SCRATCH + 32]
+    if A[s + POLL_ADDRESS + w] != A[s + SCRATCH + 32]:
+        A[s + POLL_ADDRESS + w] = A[s + SCRATCH + 32]
+        A[s + POLL_SINCE + w] = t
     if flags & FLAG_ACQUIRE:
         l1_invalidate(A, s)
     return schedule(A, s, w, t + 1, Stall.WAIT)

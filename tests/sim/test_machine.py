@@ -171,6 +171,20 @@ def test_gpus_that_wait_for_each_other_are_found() -> None:
     assert sum("polls `flag` + 0 on GPU" in note for note in error.value.notes) == 2
 
 
+def test_a_long_chain_of_strong_loads_is_not_taken_for_polling() -> None:
+    """A chain has no effect but its end; the machine looks for deadlocks after every window here."""
+    body = "L: ld.relaxed.sys.global.u64 %rd1, [%rd1]; sub.u32 %r1, %r1, 1; setp.ne.u32 %more, %r1, 0; @%more bra L;"
+    start = "ld.param.u64 %rd1, [x]; mov.u32 %r1, 1000;"
+    machine = new_machine(ptx("u64 x", "b64 rd1; b32 r1; pred more", start + " " + body))
+    base = place(machine, 0, "chain", np.zeros(64 * 16, np.uint64))
+    links = np.zeros(64 * 16, np.uint64)
+    links[::16] = base + 128 * ((np.arange(64) * 5 + 1) % 64)
+    machine.write(base, links)
+    machine.launch(0, "k", (1, 1, 1), (1, 1, 1), params=struct.pack("<Q", base))
+    machine.run(until=lambda: False)
+    assert machine.now > 250_000
+
+
 @pytest.mark.parametrize(
     ("grid", "block", "message"), [((1, 1, 1), (2048, 1, 1), "more than 1024"), ((0, 1, 1), (32, 1, 1), "is empty")]
 )

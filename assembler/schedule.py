@@ -36,6 +36,9 @@ LATENCY = {
 """Cycles the scheduler expects from issue to use, by latency class; other classes: 20. The machine takes its own."""
 FAR_CYCLES, NEAR_CYCLES, OTHER_CYCLES = 300, 24, 20
 """Expected of a load from global memory and from shared memory, and of everything not named."""
+MOST_REGISTERS, MOST_PREDICATES = 255, 32
+"""A block keeps the order of its text rather than need more of them at once: no thread has more registers; seven
+predicates have a place of their own on silicon, the bits of more are kept in a register."""
 ROOM = 16
 """Registers that no instruction needs more of."""
 NEAREST = 32
@@ -144,6 +147,7 @@ class _Block:
         """Before the first step."""
         self.left, self.live = dict(self.counts), set(self.live_in)
         self.alive = self.most = self.alive_at_start
+        self.predicates = self.most_predicates = sum(self.sizes[number] == 0 for number in self.live)
 
     @staticmethod
     def _registers(step: Step) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -166,18 +170,23 @@ class _Block:
         for number in reads:
             self.left[number] -= 1
             if self.left[number] == 0 and number not in self.live_out and number in self.live and number not in writes:
-                self.live.discard(number)
-                self.alive -= self.sizes[number]
+                self._end(number)
         for number in writes:
             needed = self.left.get(number, 0) > 0 or number in self.live_out
             if needed and number not in self.live:
                 self.live.add(number)
                 self.alive += self.sizes[number]
+                self.predicates += self.sizes[number] == 0
             elif not needed and number in self.live:
-                self.live.discard(number)
-                self.alive -= self.sizes[number]
-        if self.alive > self.most:
-            self.most = self.alive
+                self._end(number)
+        self.most = max(self.most, self.alive)
+        self.most_predicates = max(self.most_predicates, self.predicates)
+
+    def _end(self, number: int) -> None:
+        """A register is needed no longer."""
+        self.live.discard(number)
+        self.alive -= self.sizes[number]
+        self.predicates -= self.sizes[number] == 0
 
     def _change(self, at: int) -> int:
         """Registers alive after a step less those before."""
@@ -199,11 +208,16 @@ class _Block:
         return self.most
 
     def order(self, budget: int) -> list[int]:
-        """The steps' new order."""
-        count = len(self.steps)
-        if count <= 2:
+        """The steps' new order, or the old one if the new one needs too many registers or predicates."""
+        order = self._new_order(budget) if len(self.steps) > 2 else []
+        if not order or self.most > MOST_REGISTERS or self.most_predicates > MOST_PREDICATES:
             self.pressure()
-            return list(range(count))
+            return list(range(len(self.steps)))
+        return order
+
+    def _new_order(self, budget: int) -> list[int]:
+        """The order that a list scheduler finds."""
+        count = len(self.steps)
         self._start()
         successors, waiting = self.dependences
         waiting = list(waiting)

@@ -30,7 +30,8 @@ def fns(op: Op, mask: V, base: V, offset: V) -> V:
     word = shift_left(word >> (start & start.const(31)), start & start.const(31))
     found = _nth_set_bit(word, wanted)
     known = (base < base.const(32)) & (wanted <= word.popc()) & (~here | (found == start))
-    return known.where(down.where(found.const(31) - found, found), found.const(-1))
+    place = known.where(down.where(found.const(31) - found, found), found.const(-1))
+    return (offset == offset.const(-(1 << 31))).where(place.const(0), place)  # as an H100 does
 
 
 def bmsk(op: Op, a: V, b: V) -> V:
@@ -52,7 +53,7 @@ _TYPES = dict.fromkeys(("d", "a", "b"), "b32")
 ROWS = (
     Instr("fns.b32 d, mask, base, offset", {}, Kind.LANE, "popc",
           "d = position of the |offset|-th set bit of mask from base, upwards for positive offset (0: base itself if it "
-          "is set); 0xffffffff if there is none", "PTX ISA 9.0, 9.7.1.17", fns,
+          "is set); 0xffffffff if there is none; 0 for the offset -2^31", "PTX ISA 9.0, 9.7.1.17", fns,
           operand_types={"d": "b32", "mask": "b32", "base": "b32", "offset": "s32"}),
     Instr("szext.mode.type d, a, b", {**_MODE, "type": ("u32", "s32")}, Kind.LANE, "alu",
           "d = the low b bits of a, zero- or sign-extended; b at most 32 or modulo 32", "PTX ISA 9.0, 9.7.1.21", szext,

@@ -217,9 +217,10 @@ def _run(options: Any) -> int:
         if options.resume:
             result = resume(options.resume, next_checkpoint=options.checkpoint, **both)
         else:
-            names = ("gpus", "preset", "seed", "functional", "host", "optimised", "checkpoint")
+            image = _assembled(options.files, options, options.optimised)
+            names = ("gpus", "preset", "seed", "functional", "host", "checkpoint")
             both |= {"settings": pairs(options.set, "--set"), "defines": pairs(options.define, "-D")}
-            result = run(options.files, trace=trace, **both, **{name: getattr(options, name) for name in names})
+            result = run(image, trace=trace, **both, **{name: getattr(options, name) for name in names})
     if options.json:
         print(json.dumps(result.json()))
     elif not options.quiet:
@@ -241,6 +242,13 @@ def _trace_option(options: Any) -> str | None:
     return options.trace  # type: ignore[no-any-return]
 
 
+def _assembled(files: list[str], options: Any, optimised: bool = False) -> Image:
+    """The program of a command. What it is warned of goes to standard error."""
+    image = assemble(files, pairs(options.define, "-D"), optimised)
+    print(*image.warnings, sep="", end="", file=sys.stderr)
+    return image
+
+
 def _asm(options: Any) -> int:
     if options.emit_ptx:
         from assembler import emit_ptx
@@ -252,7 +260,7 @@ def _asm(options: Any) -> int:
     from assembler import resource_lines
     from isa.image import save
 
-    image = assemble(options.files, pairs(options.define, "-D"), options.optimised)
+    image = _assembled(options.files, options, options.optimised)
     output = Path(options.output or Path("out") / f"{Path(options.files[0]).stem}.npz")
     output.parent.mkdir(parents=True, exist_ok=True)
     save(image, output)
@@ -261,7 +269,7 @@ def _asm(options: Any) -> int:
 
 
 def _dis(options: Any) -> int:
-    write(options.output, disassemble(assemble(options.files, pairs(options.define, "-D"), options.optimised)))
+    write(options.output, disassemble(_assembled(options.files, options, options.optimised)))
     return OK
 
 
@@ -269,7 +277,7 @@ def _check(options: Any) -> int:
     code = OK
     for files in [options.files] if options.link else [[file] for file in options.files]:
         try:
-            image = assemble(files, pairs(options.define, "-D"))
+            image = _assembled(files, options)
         except Exception as error:  # every file is looked at; what is not the user's is raised again
             code = max(code, report(error, _colored))
         else:

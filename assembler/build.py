@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,7 +10,7 @@ from assembler import cache
 from assembler.alloc import MAX_SLOTS
 from assembler.check import check_modules
 from assembler.collector import no_garbage_collection
-from assembler.diagnostics import AssemblyError, Diagnostic, has_errors, in_order
+from assembler.diagnostics import AssemblyError, Diagnostic, has_errors, in_order, render
 from assembler.lower import lower
 from assembler.parse import parse_module
 from assembler.problems import Problems
@@ -54,12 +54,17 @@ def check(
     with no_garbage_collection():
         program, files, diagnostics = _checked(sources, include_dirs, _texts(defines))
         if not has_errors(diagnostics):
-            places = {body.name: body.place for body in program.bodies}
-            for kernel in _lowered(program, files).kernels:
-                if kernel.pressure > MAX_SLOTS:
-                    message = f"`{kernel.name}` needs {kernel.pressure} registers, a thread has {MAX_SLOTS}"
-                    diagnostics.append(Diagnostic("warning", "registers", message, places[kernel.name]))
+            diagnostics += _of_registers(program, _lowered(program, files))
     return in_order(diagnostics)
+
+
+def _of_registers(program: Program, image: Image) -> Iterator[Diagnostic]:
+    """A warning for each kernel that needs more registers than a thread has."""
+    places = {body.name: body.place for body in program.bodies}
+    for kernel in image.kernels:
+        if kernel.pressure > MAX_SLOTS:
+            message = f"`{kernel.name}` needs {kernel.pressure} registers, a thread has {MAX_SLOTS}"
+            yield Diagnostic("warning", "registers", message, places[kernel.name])
 
 
 def assemble(
@@ -82,6 +87,8 @@ def assemble(
         if has_errors(diagnostics):
             raise AssemblyError(diagnostics)
         image = _lowered(program, files, optimised)
+        warnings = in_order([*diagnostics, *_of_registers(program, image)])
+        image.warnings = [render([warning]) for warning in warnings]
     cache.keep(name, image)
     return image
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FORMAT = 1
+FORMAT = 2
 """Version of the saved form; `load` refuses others."""
 
 
@@ -191,6 +191,7 @@ class Image:
     symbols: list[Symbol] = field(default_factory=list)
     strings: list[str] = field(default_factory=list)
     host: dict[str, Any] | None = None
+    warnings: list[str] = field(default_factory=list)  # with place, source line and caret
 
     def __len__(self) -> int:
         return len(self.op)
@@ -276,6 +277,7 @@ def to_bytes(image: Image) -> bytes:
         "init_sizes": [-1 if init is None else len(init) for init in inits],
         "strings": image.strings,
         "host": image.host,
+        "warnings": image.warnings,
     }
     arrays = {PREFIX + name: getattr(image, name) for name in COLUMNS}
     arrays["init"] = np.frombuffer(b"".join(init or b"" for init in inits), np.uint8)
@@ -303,7 +305,7 @@ def load(path: str | Path) -> Image:
         at += max(size, 0)
         symbols.append(Symbol(**fields))
     return Image(
-        **{key: meta[key] for key in ("isa_digest", "targets", "files", "texts", "ops", "strings", "host")},
+        **{key: meta[key] for key in ("isa_digest", "targets", "files", "texts", "ops", "strings", "host", "warnings")},
         **columns,
         kernels=[_kernel(fields) for fields in meta["kernels"]],
         functions=[_with_registers(Function(**fields)) for fields in meta["functions"]],

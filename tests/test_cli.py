@@ -235,6 +235,17 @@ def test_check_looks_at_every_file(cli, program, tmp_path):
     assert "bad.s:" in err and "twice.s: ok" in out
 
 
+@pytest.mark.parametrize("command", ["check", "asm", "dis", "run"])
+def test_warnings_are_told(cli, program, tmp_path, command):
+    """A declaration that nothing defines: every command says so once, and goes on."""
+    file = tmp_path / "warned.s"
+    file.write_text(KERNEL.replace(".visible", ".extern .global .u32 elsewhere;\n.visible", 1) + HOST)
+    code, _, err = cli(command, file, *(["-o", tmp_path / "x"] if command in ("asm", "dis") else []))
+    assert code == 0
+    assert err.count("warning: `elsewhere` is declared, but no module defines it") == 1
+    assert f"{file}:" in err and ".extern .global .u32 elsewhere;" in err
+
+
 def test_modules_are_linked(cli, program, tmp_path):
     """`run`, `asm`, `dis` and `check --link` take the modules of one program; results are those of one file."""
     body = ".visible .func (.reg .f32 r) double(.reg .f32 x) { add.f32 r, x, x; ret; }\n"

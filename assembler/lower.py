@@ -167,8 +167,8 @@ class _Writer:
             symbols=[self._symbol(v) for v in self.symbols],
             strings=list(self.program.strings),
             host=self.program.host,
-            host=self.program.host,
             warnings=[],  # `assemble` knows them
+        )
 
     def _columns(self) -> tuple[dict[str, NDArray[Any]], list[str]]:
         op: list[int] = []

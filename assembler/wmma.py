@@ -7,15 +7,13 @@ in which a group's elements are neighbours, a group is one access; else each ele
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from assembler import moves
-from assembler.program import GROUP, KIND, OFFSET, READ, ROLE, TYPE, VALUE, WRITE, Body, Entry, Place, Step, Variable
+from assembler import moves, quads
+from assembler.program import GROUP, KIND, OFFSET, READ, TYPE, VALUE, Body, Entry, Step, Variable
+from assembler.writer import Writer, apart, constant, read, turned, written
 from isa.image import OperandKind
 from isa.instr import Op
-from isa.special import SPECIAL
-from isa.table import resolve
-from isa.types import BY_CODE, TYPES
+from isa.types import BY_CODE
 from isa.wmma import BITS, Geometry, geometry, places, run
 
 _REG, _CONST, _SINK = int(OperandKind.REG), int(OperandKind.CONST), int(OperandKind.SINK)
@@ -36,7 +34,10 @@ def expand(body: Body, step: Step, op: Op, variables: Sequence[Variable]) -> Non
         return
     if "a" in operands and not operands["a"]:
         return
-    writer = _Writer(body, step.place, step.guard)
+    writer = Writer(body, step.place, step.guard)
+    if op.instr.mnemonic == "mma":
+        quads.expand(writer, op.mods, operands)
+        return
     if "atype" in op.mods or "dtype" in op.mods:
         _product(writer, op, operands)
         return
@@ -49,80 +50,10 @@ def expand(body: Body, step: Step, op: Op, variables: Sequence[Variable]) -> Non
         access.store(operands["r"])
 
 
-@dataclass
-class _Writer:
-    """Appends steps that share a place and a guard."""
-
-    body: Body
-    place: Place
-    guard: int
-
-    def lane(self) -> tuple[Entry, Entry]:
-        """Lane / 4 and lane % 4, which the fragments of a basic block share."""
-        steps, start = self.body.steps, max(self.body.labels, default=0)
-        for n in range(max(start, 0), len(steps) - 2):
-            if steps[n].added and any(entry[KIND] == OperandKind.SREG for entry in steps[n].entries):
-                return _read(steps[n + 1].entries[0][VALUE], 32), _read(steps[n + 2].entries[0][VALUE], 32)
-        lane, outer, inner = (self.new(32) for _ in range(3))
-        for opcode, target, sources in (
-            ("mov.u32", lane, [(int(OperandKind.SREG), READ, moves.code("u32"), 0, SPECIAL["%laneid"].number, 0)]),
-            ("shr.u32", outer, [_read(lane, 32), _constant(2)]),
-            ("and.b32", inner, [_read(lane, 32), _constant(3)]),
-        ):
-            self.add(opcode, _written(target, 32), *sources)
-            steps[-1].guard, steps[-1].added = 0, True
-        return _read(outer, 32), _read(inner, 32)
-
-    def add(self, opcode: str, *operands: list[Entry] | Entry) -> None:
-        """A step with these operands; a list is a vector."""
-        op = resolve(opcode)
-        entries = [
-            self._fitted(entry, number, wanted.type)
-            for number, (wanted, operand) in enumerate(zip(op.operands, operands, strict=True))
-            for entry in (operand if isinstance(operand, list) else [operand])
-        ]
-        self.body.steps.append(Step(op.name, int(op.kind), self.guard, entries, self.place))
-
-    def _fitted(self, entry: Entry, number: int, wanted: str) -> Entry:
-        """`entry` as operand `number`, of the type that the instruction has there if the width is the same."""
-        type_ = moves.code(wanted)
-        if entry[KIND] == OperandKind.MEM_REG:
-            type_ = entry[TYPE]
-        elif entry[KIND] == _REG and self.body.registers[entry[VALUE]].bits != TYPES[wanted].bits:
-            type_ = moves.code(f"b{self.body.registers[entry[VALUE]].bits}")
-        return (entry[KIND], entry[ROLE], type_, number, entry[VALUE], entry[OFFSET])
-
-    def new(self, bits: int) -> int:
-        """Number of a new register."""
-        return self.body.new_register("%wmma", f"b{bits}", bits).number
-
-    def word(self, bits: int, opcode: str, *operands: Entry) -> Entry:
-        """A new register that `opcode` fills."""
-        number = self.new(bits)
-        self.add(opcode, _written(number, bits), *operands)
-        return _read(number, bits)
-
-
-def _read(number: int, bits: int) -> Entry:
-    return (_REG, READ, moves.code(f"b{bits}"), 0, number, 0)
-
-
-def _written(number: int, bits: int) -> Entry:
-    return (_REG, WRITE, moves.code(f"b{bits}"), 0, number, 0)
-
-
-def _constant(value: int) -> Entry:
-    return moves.constant(value, "u32")
-
-
-def _as(entry: Entry, role: int) -> Entry:
-    return (entry[KIND], role, *entry[TYPE:])
-
-
 class _Access:
     """A `wmma.load` or `wmma.store`."""
 
-    def __init__(self, writer: _Writer, op: Op, operands: dict[str, list[Entry]], space: str):
+    def __init__(self, writer: Writer, op: Op, operands: dict[str, list[Entry]], space: str):
         mods = op.mods
         self.writer, self.type = writer, mods["type"]
         self.matrix = mods["matrix"] if mods.get("matrix", "d") in "abc" else "d"
@@ -131,7 +62,7 @@ class _Access:
         self.run, self.bits = run(self.matrix, self.type), BITS[self.type]
         self.space = space
         self.along = _contiguous(self.matrix, mods["layout"], self.geometry)
-        stride = operands.get("stride") or [_constant(_width(self.matrix, mods["layout"], self.geometry))]
+        stride = operands.get("stride") or [constant(_width(self.matrix, mods["layout"], self.geometry))]
         self.stride = stride[0]
         self.base = self._first(operands["a"][0])
         self.rows: dict[int, Entry] = {0: self.base}  # addresses, by how many strides they lie behind the base
@@ -142,14 +73,14 @@ class _Access:
         outer, inner = writer.lane()
         near, far, unit = (inner, outer, group) if self.along else (outer, inner, self.bits // 8)
         step = self.bits if self.along else self.run * self.bits  # bits of one stride's worth, for one `far`
-        base = writer.word(64, "mad.wide.u32", near, _constant(unit), self._start(address))
+        base = writer.word(64, "mad.wide.u32", near, constant(unit), self._start(address))
         if self.stride[KIND] == _CONST:
             bytes_ = (self.stride[VALUE] % (1 << 32)) * step // 8
-            return writer.word(64, "mad.wide.u32", far, _constant(bytes_ % (1 << 32)), base)
+            return writer.word(64, "mad.wide.u32", far, constant(bytes_ % (1 << 32)), base)
         count = writer.word(32, "mul.lo.u32", far, self.stride)
         if step < 8:
-            count, step = writer.word(32, "shr.u32", count, _constant({1: 3, 4: 1}[step])), 8
-        return writer.word(64, "mad.wide.u32", count, _constant(step // 8), base)
+            count, step = writer.word(32, "shr.u32", count, constant({1: 3, 4: 1}[step])), 8
+        return writer.word(64, "mad.wide.u32", count, constant(step // 8), base)
 
     def _start(self, address: Entry) -> Entry:
         """The address written in the text, in a register of 64 bits."""
@@ -178,7 +109,7 @@ class _Access:
             return
         inner = range(1 if self.along else self.run)
         for rows in sorted({o if self.along else i + n for o, i in self.places for n in inner} - {0}):
-            size = _constant(rows * self.bits // 8)
+            size = constant(rows * self.bits // 8)
             self.rows[rows] = self.writer.word(64, "mad.wide.u32", self.stride, size, self.base)
 
     def _opcode(self, name: str, type_: str, count: int = 1) -> str:
@@ -193,13 +124,13 @@ class _Access:
         for n, (outer, inner) in enumerate(self.places):
             group = numbers[n * each : (n + 1) * each]
             if self.along:
-                written = [_written(number, bits) for number in group]
-                self.writer.add(self._opcode("ld", f"b{bits}", each), written, self._at(outer, inner))
+                targets = [written(number, bits) for number in group]
+                self.writer.add(self._opcode("ld", f"b{bits}", each), targets, self._at(outer, inner))
             else:
                 self._gather(group, outer, inner)
         distinct = each * len(self.places)
         for n, number in enumerate(numbers[distinct:]):
-            self.writer.add(f"mov.b{bits}", _written(number, bits), _read(numbers[n % distinct], bits))
+            self.writer.add(f"mov.b{bits}", written(number, bits), read(numbers[n % distinct], bits))
 
     def _gather(self, group: list[int], outer: int, inner: int) -> None:
         """The elements of a group, each with its own load."""
@@ -207,13 +138,13 @@ class _Access:
         if per == 1:
             for i, number in enumerate(group):
                 bits = self.bits
-                writer.add(self._opcode("ld", f"b{bits}"), _written(number, bits), self._at(outer, inner + i))
+                writer.add(self._opcode("ld", f"b{bits}"), written(number, bits), self._at(outer, inner + i))
             return
         opcode = self._opcode("ld", f"u{self.bits}")
         parts = [writer.word(32, opcode, self._at(outer, inner + i)) for i in range(per)]
         if per == 4:
-            parts = [writer.word(32, "prmt.b32", *parts[i : i + 2], _constant(0x0040)) for i in (0, 2)]
-        writer.add("prmt.b32", _written(group[0], 32), *parts, _constant(0x5410))
+            parts = [writer.word(32, "prmt.b32", *parts[i : i + 2], constant(0x0040)) for i in (0, 2)]
+        writer.add("prmt.b32", written(group[0], 32), *parts, constant(0x5410))
 
     def store(self, sources: list[Entry]) -> None:
         """Write the fragment to memory."""
@@ -226,7 +157,7 @@ class _Access:
                 self.writer.add(self._opcode("st", f"b{width}", each), self._at(outer, inner), group)
                 continue
             if self.bits == 16:
-                high = self.writer.word(32, "shr.u32", group[0], _constant(16))
+                high = self.writer.word(32, "shr.u32", group[0], constant(16))
                 group = [group[0], high]
             for i, source in enumerate(group):
                 self.writer.add(self._opcode("st", f"b{self.bits}"), self._at(outer, inner + i), source)
@@ -246,7 +177,7 @@ def _width(matrix: str, layout: str, g: Geometry) -> int:
 
 
 # ------------------------------------------------------------------------------------------------ products
-def _product(writer: _Writer, op: Op, operands: dict[str, list[Entry]]) -> None:
+def _product(writer: Writer, op: Op, operands: dict[str, list[Entry]]) -> None:
     """`wmma.mma`: one `mma.sync` a tile. f16 sums are computed in .f32 if c or d has these, as ptxas does."""
     mods = op.mods
     kind = mods.get("atype", "f16")
@@ -263,8 +194,8 @@ def _product(writer: _Writer, op: Op, operands: dict[str, list[Entry]]) -> None:
         if mods["ctype"] == "f16" and mixed
         else operands["c"]
     )
-    direct = sums == mods["dtype"] and _apart(operands["d"], [*left, *right], c)
-    result = operands["d"] if direct else [_written(writer.new(bits), bits) for _ in c]
+    direct = sums == mods["dtype"] and apart(operands["d"], [*left, *right], c)
+    result = operands["d"] if direct else [written(writer.new(bits), bits) for _ in c]
     each = len(c) // (g.down * g.across)
     opcode, halves = _opcode(op, kind, sums), 2 if kind == "tf32" else 1
     for i in range(g.down):
@@ -276,10 +207,10 @@ def _product(writer: _Writer, op: Op, operands: dict[str, list[Entry]]) -> None:
                 width = len(a) // halves, len(b) // halves
                 a_part, b_part = (x[part * w : (part + 1) * w] for x, w in zip((a, b), width, strict=True))
                 writer.add(opcode, result[tile], a_part, b_part, before)
-                before = [_as(entry, READ) for entry in result[tile]]
+                before = [turned(entry, READ) for entry in result[tile]]
     if direct:
         return
-    done = [_as(entry, READ) for entry in result]
+    done = [turned(entry, READ) for entry in result]
     if mixed and mods["dtype"] == "f16":
         done = [writer.word(32, "cvt.rn.f16x2.f32", done[n + 1], done[n]) for n in range(0, len(done), 2)]
     for target, value in zip(operands["d"], done, strict=True):
@@ -287,17 +218,9 @@ def _product(writer: _Writer, op: Op, operands: dict[str, list[Entry]]) -> None:
             writer.add(f"mov.b{bits}", target, value)
 
 
-def _apart(d: list[Entry], factors: list[Entry], c: list[Entry]) -> bool:
-    """Whether no tile's sums overwrite what a later tile reads."""
-    written = {entry[VALUE]: n for n, entry in enumerate(d) if entry[KIND] == _REG}
-    if len(written) < len(d) or any(entry[KIND] == _REG and entry[VALUE] in written for entry in factors):
-        return False
-    return all(entry[KIND] != _REG or written.get(entry[VALUE], n) == n for n, entry in enumerate(c))
-
-
-def _halves(writer: _Writer, pair: Entry) -> list[Entry]:
+def _halves(writer: Writer, pair: Entry) -> list[Entry]:
     """The two .f16 of a register as .f32."""
-    words = [pair, writer.word(32, "shr.u32", pair, _constant(16))]
+    words = [pair, writer.word(32, "shr.u32", pair, constant(16))]
     low = [writer.word(16, "cvt.u16.u32", word) for word in words]
     return [writer.word(32, "cvt.f32.f16", half) for half in low]
 

@@ -15,7 +15,8 @@ from .types import TYPES, lane_type
 class Kind(IntEnum):
     """How the machine executes an instruction: LANE by its lane function, the others by the unit of that name.
 
-    STACK instructions are arithmetic on the stack pointer once they are assembled, WMMA ones loads, stores and MMA.
+    STACK instructions are arithmetic on the stack pointer once they are assembled, WMMA ones loads, stores, MMA and
+    shuffles with arithmetic.
     """
 
     (LANE, SREG, LD, ST, ATOM, RED, BRA, BRX, CALL, RET, EXIT, TRAP, BAR, SHFL, VOTE, MATCH, REDUX, ACTIVEMASK, ELECT,

@@ -67,6 +67,28 @@ def _sparse(shape: str, inputs: tuple[str, ...], sums: str, n: tuple[int, int, i
     )
 
 
+def _quads(sums: str, n: int) -> Instr:
+    """Four products of .f16, each in eight lanes; the assembler writes them as other rows (quads.py). ``n``: registers of c."""
+    vectors = [", ".join(f"{name}{i}" for i in range(k)) for name, k in zip("dabc", (n, 2, 2, n), strict=True)]
+    word = "f32" if sums == "f32" else "b32"
+    return Instr(
+        "mma.sync.aligned.m8n8k4.alayout.blayout.dtype.atype.btype.ctype " + ", ".join(f"{{{v}}}" for v in vectors),
+        {
+            "alayout": ("row", "col"),
+            "blayout": ("row", "col"),
+            "dtype": (sums,),
+            "atype": ("f16",),
+            "btype": ("f16",),
+            "ctype": (sums,),
+        },
+        Kind.WMMA,
+        "mma",
+        "d = a * b + c for four matrices, computed without tensor cores",
+        _PTX + "5.1",
+        operand_types={"d": word, "a": "b32", "b": "b32", "c": word},
+    )
+
+
 _HALF, _FP8, _BYTE, _NIBBLE = ("f16", "bf16"), ("e4m3", "e5m2"), ("s8", "u8"), ("s4", "u4")
 _NUM = {"num": ("x1", "x2", "x4")}
 _SPACE = {"space": ("shared",)}
@@ -119,6 +141,8 @@ SPARSE = tuple(
 ROWS = (
     *MMA,
     *SPARSE,
+    _quads("f32", 8),
+    _quads("f16", 4),
     Instr("ldmatrix.sync.aligned.m8n8.num{.trans}{.space}.type d, [a]", {**_NUM, **_SPACE, "type": ("b16",)},
           Kind.LDMATRIX,
           "lsu", "d = 8x8 matrices of 16-bit elements, rows at the addresses of lanes 0-7, 8-15, …", _PTX + "5.15",

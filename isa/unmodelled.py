@@ -8,7 +8,6 @@ KNOWN_UNMODELLED: dict[str, str] = {
     "tex": "texture units", "tld4": "texture units", "txq": "texture units", "istypep": "texture units",
     "suld": "surfaces", "sust": "surfaces", "sured": "surfaces", "suq": "surfaces",
     "mma.sp": "sparse matrix instructions", "mma.sp::ordered_metadata": "sparse matrix instructions",
-    "mma.sync.aligned.m8n8k4.col": "mma.m8n8k4 of .f16", "mma.sync.aligned.m8n8k4.row.row": "mma.m8n8k4 of .f16",
     "tcgen05": "tensor memory of later GPUs",
     "st.bulk": "bulk initialisation of shared memory",
     "clusterlaunchcontrol": "clusters of later GPUs",

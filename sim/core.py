@@ -14,8 +14,9 @@ from .mem.step import QUANTUM, memory_step
 from .net import switch
 from .net.interface import LIVE
 from .params import SMS, WINDOW_CYCLES
-from .raw import BIG, address_of, atomic_add, atomic_load, yield_core
+from .raw import BIG, address_of, atomic_add, atomic_load, prefetch_word, yield_core
 from .sm.issue import run_sm
+from .sm.near import bring_near
 from .state import (
     BARRIER_COUNT,
     CTA_ENDED,
@@ -27,6 +28,7 @@ from .state import (
     LAUNCH_STATE,
     NEXT,
     NOW,
+    SM_WORDS,
     STOP,
     TRACE_ADDRESS,
     TRACE_COUNT,
@@ -38,6 +40,8 @@ from .state import (
     sm_base,
 )
 
+_FAR_AHEAD = 3
+"""SMs by which it is brought near when an SM goes on."""
 SPINS = 2000
 """Polls of the thread barrier before the core is given to somebody else."""
 WARP_RECORD_MARGIN = 16384
@@ -56,6 +60,9 @@ def run_quantum(A, P, g, gpu, q):
     following = dispatch(A, P, g, gpu, q, q + QUANTUM)
     for index in range(P[SMS]):
         s = sm_base(A, P, gpu, index)
+        prefetch_word(A, s + _FAR_AHEAD * SM_WORDS + NEXT)
+        if A[s + SM_WORDS + NEXT] < q + QUANTUM:
+            bring_near(A, s + SM_WORDS)
         if A[s + NEXT] < q + QUANTUM:
             run_sm(A, P, g, gpu, s, max(A[s + NEXT], q), q + QUANTUM, hub.packets_left(A, g, index))
     changes = A[g + CHANGES]

@@ -15,6 +15,8 @@ L2_BLOCK = 0
 HUB_BLOCK = 1 << 22
 NET_BLOCK = 1 << 24
 CORE_BLOCK = 3 << 23
+LINE_WORDS = 8
+"""Words of a cache line of the host."""
 
 
 class Layout:
@@ -29,6 +31,12 @@ class Layout:
         offset = self.words
         self.words += count
         return offset
+
+    def stride(self) -> int:
+        """Words from one such block to the next: an odd number of cache lines, so that equal fields of many blocks do not
+        compete for the same few places of a cache."""
+        lines = -(-self.words // LINE_WORDS) | 1
+        return lines * LINE_WORDS
 
 
 @inline

@@ -154,7 +154,7 @@ class Machine:
         sm[:, st.COLD] = cold_arena + index * st.COLD_WORDS
         sm[:, st.SM_SCORES] = scores + index * st.WARPS * score_words
         sm[:, st.SM_REGS] = self._registers.address + index * st.WARPS * self.program.register_bytes
-        sm[:, st.SM_SHARED] = self._shared.address + index * st.CTAS * st.SHARED_STRIDE
+        sm[:, st.SM_SHARED] = self._shared.address + index * st.SM_SHARED_BYTES
         sm[:, st.SM_LOCAL] = self._local.address + index * st.WARPS * 32 * st.LOCAL_LANE_BYTES
         sm[:, st.SM_RETURNS] = self._returns.address + index * st.WARPS * 32 * st.CALL_DEPTH * 4
 
@@ -177,7 +177,7 @@ class Machine:
             self.program.register_bytes > _LARGE_WARP
         )  # such kernels fill few of the slots: large pages would be wasted
         self._registers = Bytes(count * st.WARPS * self.program.register_bytes, dense=not few)
-        self._shared = Bytes(count * st.CTAS * st.SHARED_STRIDE)
+        self._shared = Bytes(count * st.SM_SHARED_BYTES)
         self._local = Bytes(count * st.WARPS * 32 * st.LOCAL_LANE_BYTES)
         self._returns = Bytes(count * st.WARPS * 32 * st.CALL_DEPTH * 4)
         self.memory = [GpuMemory(gpu, self.config["memory.bytes"]) for gpu in range(self.gpus)]

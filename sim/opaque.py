@@ -160,7 +160,7 @@ class Opaque:
         self.table.array[: table.size] = table
         count = machine.gpus * machine.sms
         self.flags = Bytes(count * st.WARPS * at.WARP_FLAGS)
-        self.bits = Bytes(count * st.CTAS * st.SHARED_STRIDE // 32 + 8)
+        self.bits = Bytes(count * st.SM_SHARED_BYTES // 32 + 8)
         self.lines = [Bytes(memory.capacity // LINE + 1) for memory in machine.memory]
         A[at.FLAGS], A[at.TABLE] = self.flags.address, self.table.address
         A[at.SHARED_BITS], A[at.SHARED_FIRST] = self.bits.address, machine.shared_address

@@ -21,7 +21,7 @@ LINES = _o.field(MAX_GPUS)
 """By GPU: host address of a byte per 128-byte line of its memory, 1 if opaque; 0: none is."""
 assert _o.words <= MACHINE_WORDS
 
-WARP_FLAGS = 1024
+WARP_FLAGS = 1024 + 64
 """Bytes of register flags of a warp slot: predicates first, slots from 96 + 7 on."""
 FLAG_OPAQUE_BIT = 62
 """Bit of an instruction's head: it may meet opaque values, so its entry of the table is looked at."""

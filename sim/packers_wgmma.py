@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from .ir.wgmma import wgmma_format
-from .sm.wgmma import SCORES
+from .sm.wgmma import FIRST_SLOT, SCORES, SLOT_GROUPS
+from .state import SLOTS
 
 if TYPE_CHECKING:
     from .load import Row
@@ -19,7 +20,9 @@ def wgmma(row: "Row") -> None:
     selector = named["f"][0].value if "f" in named else 0
     row.imm = wgmma_format(row.op.mods, in_registers, trans, negate, selector)
     row.side = [row.ref(o) for name in ("d", "a", "b", "p", "e") for o in named.get(name, [])]
-    row.sub = len(named["d"]) | (1 + row.program.predicates) << SCORES
+    slots = [(ref - SLOTS) // 128 for ref in row.side[: len(named["d"])]]
+    first, groups = min(slots), (max(slots) - min(slots)) // 16 + 1
+    row.sub = len(slots) | groups << SLOT_GROUPS | first << FIRST_SLOT | (1 + row.program.predicates) << SCORES
 
 
 def wgmma_wait(row: "Row") -> None:

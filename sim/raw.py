@@ -204,6 +204,37 @@ if JIT:
         return types.int64(arena_type, types.int64), codegen
 
     @intrinsic
+    def match8(typingctx: Any, arena: Any, index: Any, shift: Any, value: Any) -> Any:
+        """Bits of those of 8 words that, shifted right, are ``value``."""
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            vector = ir.VectorType(_I64, 8)
+            words = builder.load(builder.bitcast(_word(builder, args[0], args[1]), vector.as_pointer()), align=8)
+            same = [ir.Constant(ir.VectorType(_I32, 8), None)]
+
+            def every(x: Any) -> Any:
+                one = builder.insert_element(ir.Constant(vector, ir.Undefined), x, _I32(0))
+                return builder.shuffle_vector(one, one, *same)
+
+            equal = builder.icmp_signed("==", builder.ashr(words, every(args[2])), every(args[3]))
+            return builder.zext(builder.bitcast(equal, _I8), _I64)
+
+        return types.int64(arena_type, types.int64, types.int64, types.int64), codegen
+
+    @intrinsic
+    def largest16(typingctx: Any, arena: Any, index: Any) -> Any:
+        """The largest of 16 words."""
+
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            vector = ir.VectorType(_I64, 16)
+            words = builder.load(builder.bitcast(_word(builder, args[0], args[1]), vector.as_pointer()), align=8)
+            kind = ir.FunctionType(_I64, [vector])
+            fn = cgutils.get_or_insert_function(builder.module, kind, "llvm.vector.reduce.smax.v16i64")
+            return builder.call(fn, [words])
+
+        return types.int64(arena_type, types.int64), codegen
+
+    @intrinsic
     def atomic_add(typingctx: Any, address: Any, value: Any) -> Any:
         """Add to an int64 shared by host threads; returns the old value. Sequentially consistent."""
 
@@ -273,6 +304,12 @@ else:
 
     def argmin16(arena: Arena, index: int) -> int:
         return min(arena[index + i] << 4 | i for i in range(16))
+
+    def match8(arena: Arena, index: int, shift: int, value: int) -> int:
+        return sum((arena[index + i] >> shift == value) << i for i in range(8))
+
+    def largest16(arena: Arena, index: int) -> int:
+        return max(arena[index + i] for i in range(16))
 
     def atomic_add(address: int, value: int) -> int:
         word = ctypes.c_int64.from_address(address)

@@ -30,6 +30,7 @@ REASONS = (1 << REASON) - 1
 L1_MAX_LINES = 2048
 SHARED_STRIDE = 1 << 18
 """Bytes of shared memory storage per CTA slot."""
+SM_SHARED_BYTES = CTAS * SHARED_STRIDE + 5120  # not a power of two: equal places of many SMs would compete in a cache
 LAUNCHES = 126
 GROUPS = 4096
 """Thread block groups of a gated launch."""
@@ -174,7 +175,18 @@ BAR_EXPECT = _s.field(CTAS * BARRIERS)
 ISSUE_FREE = _s.field(4)
 PIPE_FREE = _s.field(4 * 16 + 16)
 """Next free cycle of each pipe: 16 per scheduler, then 16 shared by the SM."""
-NEXT = _s.field()
+NEXT = _s.field(1, align=8)
+LOADS_USED = _s.field()
+REQUEST_COUNT = _s.field()
+COPY_ARRIVING = _s.field()
+"""Arrivals at mbarriers that wait for cp.async."""
+TMA_BUSY = _s.field()
+"""Copies of the tensor memory accelerator that have requests to send."""
+PACKET_COUNT = _s.field()
+PACKETS_SENT = _s.field()
+"""Packets handed to the hub; the hub counts those that left it."""
+THROTTLED = _s.field()
+"""Warps that wait for a free load entry or hub credit."""
 MAIL_NEXT = _s.field()
 """Cycle of the SM's next timed effect (mailbox.py); BIG: none."""
 MAIL_COUNT = _s.field()
@@ -226,17 +238,6 @@ LOAD_NEXT = _s.field(LOADS)
 LOAD_FREED = _s.field()
 """Head of the free list + 1; entries from LOAD_FRESH on were never used."""
 LOAD_FRESH = _s.field()
-LOADS_USED = _s.field()
-REQUEST_COUNT = _s.field()
-COPY_ARRIVING = _s.field()
-"""Arrivals at mbarriers that wait for cp.async."""
-TMA_BUSY = _s.field()
-"""Copies of the tensor memory accelerator that have requests to send."""
-PACKET_COUNT = _s.field()
-PACKETS_SENT = _s.field()
-"""Packets handed to the hub; the hub counts those that left it."""
-THROTTLED = _s.field()
-"""Warps that wait for a free load entry or hub credit."""
 SCRATCH = _s.field(192, align=8)
 """Lane addresses and results of library calls."""
 # statistics
@@ -250,7 +251,7 @@ CONFLICTS = _s.field()
 LANES = _s.field()
 LAST_EFFECT = _s.field()
 """Cycle of the last instruction that changed anything another warp could wait for."""
-SM_WORDS = _s.field(0, align=64)
+SM_WORDS = _s.stride()
 
 # --- SM block of what is rarely touched or large, at ``A[s + COLD]``: the others stay close together
 _c = Layout()
@@ -275,7 +276,7 @@ TMA = _c.field(TMA_WORDS)
 """The SM's tensor memory accelerator (sm/tma.py)."""
 WGMMA = _c.field(2048)
 """Warpgroups and their matrix products (sm/wgmma.py)."""
-COLD_WORDS = _c.field(0, align=64)
+COLD_WORDS = _c.stride()
 
 # --- GPU block
 _g = Layout(CORE_BLOCK)

@@ -31,16 +31,16 @@ from ..params import (
     L2_WRITE_TICKS,
     TICKS,
 )
-from ..raw import popcount, prefetch_word
+from ..raw import ctz, match8, popcount, prefetch_word
 from ..sm.cache_hints import AGE, Priority
 
 MAX_LINES = 1 << 20
 _l = Layout(L2_BLOCK)
-TAG = _l.field(MAX_LINES)
-"""``(line + 1) << 8 | dirty << 4 | valid sectors``."""
-USED = _l.field(MAX_LINES)
-FILLED = _l.field(MAX_LINES)
-"""Cycle at which the line's last missing sectors reach the SM that asked first."""
+SETS = _l.field(3 * MAX_LINES, align=8)
+"""For each set three words of each of its ways, one kind after the other: tags, ``(line + 1) << 8 | dirty << 4 | valid
+sectors``; when the ways were last used; the cycle at which the line's last missing sectors reach the SM that asked first.
+A way is known by where its tag is."""
+TAG_LINE = 8
 SLICE_FREE = _l.field(256)
 """Ticks at which the slice can take the next request."""
 CHANNEL_FREE = _l.field(1024)
@@ -95,8 +95,8 @@ def halves(sectors):
 @inline
 def _fill(A, P, g, t, line, way, missing):
     """Bring what is missing of a line from memory. Returns when it is in L2 and at the SM that asked."""
-    wanted = halves(missing) & ~A[g + TAG + way] & 15
-    A[g + TAG + way] |= wanted
+    wanted = halves(missing) & ~A[way] & 15
+    A[way] |= wanted
     A[g + HBM_READ_BYTES] += 32 * popcount(wanted)
     return _channel(A, P, g, t, line, popcount(wanted), 0) + P[HBM_CYCLES] - P[L2_REQUEST_CYCLES]
 
@@ -117,42 +117,46 @@ def atomic_ticks(P, sectors, repeated, is_float, returns):
 
 
 @inline
-def _find(A, P, g, line):
-    """Index of the way that holds ``line``, or -1 - index of the way to replace (least recently used)."""
+def _set(P, g, line):
+    """Arena index of the first tag of the set in which a line may be."""
     ways = P[L2_WAYS]
-    base = _hash(line) % (P[L2_LINES] // ways) * ways
-    victim = base
-    for i in range(base, base + ways):
-        if A[g + TAG + i] >> 8 == line + 1:
-            return i
-        if A[g + USED + i] < A[g + USED + victim]:
-            victim = i
+    return g + SETS + _hash(line) % (P[L2_LINES] // ways) * (3 * ways)
+
+
+@inline
+def _find(A, P, g, line):
+    """Arena index of the tag of ``line``, or -1 - index of the tag to replace (least recently used)."""
+    ways = P[L2_WAYS]
+    first = _set(P, g, line)
+    for i in range(0, ways, 8):
+        here = match8(A, first + i, TAG_LINE, line + 1) & (1 << ways - i) - 1
+        if here:
+            return first + i + ctz(here)
+    victim = first
+    for way in range(first, first + ways):
+        if A[way + ways] < A[victim + ways]:
+            victim = way
     return -1 - victim
 
 
 @inline
 def l2_prefetch(A, P, g, line):
-    """Bring near what `_find` will read for ``line``: two cache lines of tags and of times, one of fills."""
-    ways = P[L2_WAYS]
-    base = g + _hash(line) % (P[L2_LINES] // ways) * ways
-    prefetch_word(A, base + TAG)
-    prefetch_word(A, base + TAG + 8)
-    prefetch_word(A, base + USED)
-    prefetch_word(A, base + USED + 8)
-    prefetch_word(A, base + FILLED)
-    prefetch_word(A, base + FILLED + 8)
+    """Bring near what `_find` will read for ``line``, and more of the set."""
+    first = _set(P, g, line)
+    for i in range(0, 3 * P[L2_WAYS], 8):
+        prefetch_word(A, first + i)
 
 
 @inline
 def _allocate(A, P, g, t, line, way):
     """Give ``way`` to ``line``; a dirty line is written back first."""
-    old = A[g + TAG + way]
+    old = A[way]
     if old >> 4 & 1:
         dirty = popcount(old & 15)
-        _channel(A, P, g, t, (old >> 8) - 1, dirty, 1)
+        _channel(A, P, g, t, (old >> TAG_LINE) - 1, dirty, 1)
         A[g + HBM_WRITE_BYTES] += 32 * dirty
-    A[g + TAG + way] = (line + 1) << 8
-    A[g + FILLED + way] = 0
+    A[way] = (line + 1) << TAG_LINE
+    A[way + 2 * P[L2_WAYS]] = 0
 
 
 @outline
@@ -168,14 +172,14 @@ def l2_read(A, P, g, t, line, sectors):
     if way < 0:
         way = -1 - way
         _allocate(A, P, g, start, line, way)
-    A[g + USED + way] = t
-    missing = sectors & ~A[g + TAG + way]
+    A[way + P[L2_WAYS]] = t
+    missing = sectors & ~A[way]
     if missing == 0:
         A[g + HITS] += count
-        return max(start + P[L2_CYCLES] - P[L2_REQUEST_CYCLES], A[g + FILLED + way])
+        return max(start + P[L2_CYCLES] - P[L2_REQUEST_CYCLES], A[way + 2 * P[L2_WAYS]])
     A[g + MISSES] += popcount(missing)
-    A[g + FILLED + way] = _fill(A, P, g, start, line, way, missing)
-    return A[g + FILLED + way]
+    A[way + 2 * P[L2_WAYS]] = _fill(A, P, g, start, line, way, missing)
+    return A[way + 2 * P[L2_WAYS]]
 
 
 @outline
@@ -192,10 +196,10 @@ def l2_write(A, P, g, t, line, sectors, partial):
     if way < 0:
         way = -1 - way
         _allocate(A, P, g, start, line, way)
-    A[g + USED + way] = t
-    if partial and sectors & ~A[g + TAG + way]:
-        A[g + FILLED + way] = max(A[g + FILLED + way], _fill(A, P, g, start, line, way, sectors & ~A[g + TAG + way]))
-    A[g + TAG + way] |= 16 | sectors
+    A[way + P[L2_WAYS]] = t
+    if partial and sectors & ~A[way]:
+        A[way + 2 * P[L2_WAYS]] = max(A[way + 2 * P[L2_WAYS]], _fill(A, P, g, start, line, way, sectors & ~A[way]))
+    A[way] |= 16 | sectors
     A[g + WRITTEN] = max(A[g + WRITTEN], start)
     return start
 
@@ -211,14 +215,14 @@ def l2_atomic(A, P, g, t, line, lanes, busy):
     way = _find(A, P, g, line)
     ready = start
     if way >= 0:
-        ready = max(start, A[g + FILLED + way] - P[L2_CYCLES] + P[L2_REQUEST_CYCLES])
+        ready = max(start, A[way + 2 * P[L2_WAYS]] - P[L2_CYCLES] + P[L2_REQUEST_CYCLES])
     else:
         way = -1 - way
         _allocate(A, P, g, start, line, way)
-        A[g + FILLED + way] = _fill(A, P, g, start, line, way, 1)
-        ready = A[g + FILLED + way] - P[L2_CYCLES] + P[L2_REQUEST_CYCLES]
-    A[g + USED + way] = t
-    A[g + TAG + way] |= 31
+        A[way + 2 * P[L2_WAYS]] = _fill(A, P, g, start, line, way, 1)
+        ready = A[way + 2 * P[L2_WAYS]] - P[L2_CYCLES] + P[L2_REQUEST_CYCLES]
+    A[way + P[L2_WAYS]] = t
+    A[way] |= 31
     A[g + WRITTEN] = max(A[g + WRITTEN], ready)
     return ready + P[L2_ATOMIC_CYCLES] - P[L2_REQUEST_CYCLES]
 
@@ -229,9 +233,9 @@ def l2_hint(A, P, g, t, line, sectors, priority, fetch):
     from memory when it missed. Fetching ahead takes bandwidth of the channel and delays nobody else."""
     way = _find(A, P, g, line)
     if way >= 0 and priority == Priority.FIRST:
-        A[g + USED + way] -= AGE
+        A[way + P[L2_WAYS]] -= AGE
     elif way >= 0 and priority == Priority.LAST:
-        A[g + USED + way] += AGE
+        A[way + P[L2_WAYS]] += AGE
     if fetch == 0:
         return
     wanted = halves(sectors) if fetch == 1 else 15
@@ -247,10 +251,10 @@ def _fetch(A, P, g, t, line, sectors):
     if way < 0:
         way = -1 - way
         _allocate(A, P, g, t, line, way)
-        A[g + USED + way] = t
-    missing = sectors & ~A[g + TAG + way]
+        A[way + P[L2_WAYS]] = t
+    missing = sectors & ~A[way]
     if missing:
-        A[g + FILLED + way] = max(A[g + FILLED + way], _fill(A, P, g, t, line, way, missing))
+        A[way + 2 * P[L2_WAYS]] = max(A[way + 2 * P[L2_WAYS]], _fill(A, P, g, t, line, way, missing))
 
 
 @outline
@@ -258,7 +262,7 @@ def l2_demote(A, P, g, t, line):
     """Give a line that was to be evicted last the normal priority."""
     way = _find(A, P, g, line)
     if way >= 0:
-        A[g + USED + way] = min(A[g + USED + way], t)
+        A[way + P[L2_WAYS]] = min(A[way + P[L2_WAYS]], t)
 
 
 @outline
@@ -267,8 +271,8 @@ def l2_discard(A, P, g, t, line):
     _occupy(A, g + SLICE_FREE + _hash(line) % P[L2_SLICES], (t + P[L2_REQUEST_CYCLES]) * TICKS, P[L2_SECTOR_TICKS])
     way = _find(A, P, g, line)
     if way >= 0:
-        A[g + TAG + way] = 0
-        A[g + USED + way] = 0
+        A[way] = 0
+        A[way + P[L2_WAYS]] = 0
 
 
 @inline

@@ -12,7 +12,7 @@ from ..far import far
 from ..jit import inline, outline
 from ..opaque_layout import OPAQUE
 from ..params import FN_WGMMA, TENSOR_CHAINED, WGMMA_COLUMNS, WGMMA_LINE_BYTES, WGMMA_REGISTER_CYCLES
-from ..raw import address_of, call, load_i64, load_u32
+from ..raw import address_of, call, largest16, load_i64, load_u32
 from ..state import (
     BLOCK,
     COLD,
@@ -57,8 +57,9 @@ _HIDDEN = 3
 _TENSOR_PIPE = 5
 _ROW_BYTES = 32
 """Bytes along k of a row of A or a column of B."""
-SCORES = 32
-"""Bit of the sub word from which on the scoreboard entry of register slot 0 is; bits 0-7: registers of the accumulator."""
+SLOT_GROUPS, FIRST_SLOT, SCORES = 8, 16, 32
+"""Bits of the sub word from which on are: how many groups of 16 register slots the accumulator is in, the first of these
+slots, the scoreboard entry of register slot 0. Bits 0-7: registers of the accumulator."""
 
 
 @inline
@@ -133,6 +134,16 @@ def _multiply(A, P, g, s, w, row, hidden, t):
 
 
 @inline
+def _all_before(A, score, sub, t):
+    """Whether the accumulator's registers, and those between, are ready at ``t``: quickly, as they mostly are."""
+    first = score + (sub >> FIRST_SLOT & 0xFFFF)
+    latest = 0
+    for i in range(sub >> SLOT_GROUPS & 255):
+        latest = max(latest, largest16(A, first + 16 * i))
+    return latest >> REASON <= t
+
+
+@inline
 def _registers_ready(A, s, w, row, t):
     """Cycle at which the registers of the product have what earlier instructions write to them."""
     u = A[s + COLD]
@@ -143,6 +154,8 @@ def _registers_ready(A, s, w, row, t):
     n = (sub & 255) + 4 * (A[row + R_IMM] >> REGISTERS & 1)
     table = A[SIDE] + A[row + R_SIDE]
     score = A[s + SCORE + w] + (sub >> SCORES)
+    if n == sub & 255 and _all_before(A, score, sub, t):
+        return t
     ready = t
     for i in range(n):
         ready = max(ready, A[score + (A[table + i] - SLOTS) // 128] >> REASON)

@@ -123,7 +123,7 @@ class Facts:
 
 def _dominator_orders(blocks: list[BasicBlock]) -> list[tuple[int, int]]:
     """For each block the interval it has in a walk of the dominator tree: it dominates those that begin inside."""
-    parent = _immediate_dominators(blocks)
+    parent = immediate_dominators(blocks)
     children: list[list[int]] = [[] for _ in blocks]
     for block, above in enumerate(parent):
         if above >= 0 and block != 0:
@@ -142,8 +142,11 @@ def _dominator_orders(blocks: list[BasicBlock]) -> list[tuple[int, int]]:
     return orders
 
 
-def _immediate_dominators(blocks: list[BasicBlock]) -> list[int]:
-    """Cooper, Harvey and Kennedy's iteration; -1 for blocks that no path reaches."""
+def immediate_dominators(blocks: list[BasicBlock]) -> list[int]:
+    """The nearest block that every path from block 0 to a block passes (itself for block 0); -1 if no path reaches it.
+
+    Cooper, Harvey and Kennedy's iteration.
+    """
     if not blocks:
         return []
     order = _postorder(blocks)

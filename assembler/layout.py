@@ -9,8 +9,10 @@ from typing import TypeAlias
 from assembler.alloc import Allocation, intervals, scan
 from assembler.flow import cycles, reached_bodies
 from assembler.liveness import accesses, body_blocks, entry_set, exit_set
+from assembler.pressure import registers_alive
 from assembler.program import KIND, VALUE, Body, Program, Register
 from assembler.stack import place_variables
+from assembler.uniform import uniform_registers
 from isa.image import OperandKind
 
 SYM, MEM_SYM = int(OperandKind.SYM), int(OperandKind.MEM_SYM)
@@ -24,7 +26,8 @@ Claims: TypeAlias = dict[int, int]
 class Extent:
     """Resources of a body: its own slots and predicates [first, end), frame bytes [frame, frame_end).
 
-    `pressure`: slots its thread would need if registers of all widths could share them, as they do on silicon.
+    `pressure`: registers its thread would need on silicon, where all widths share them and what all lanes have in
+    common lies elsewhere.
     """
 
     first_reg: int = 0
@@ -152,8 +155,7 @@ def _place_body(program: Program, body: Body, extent: Extent, claims: Claims) ->
     lives = intervals(accesses(body), body_blocks(body), len(body.registers), entry_set(body), exit_set(body))
     sizes = [register.size for register in body.registers]
     predicates = [i for i in lives if not body.registers[i.register].bits]
-    pressed = scan([i for i in lives if body.registers[i.register].bits], sizes, extent.pressure)
-    extent.pressure = pressed.used
+    extent.pressure += registers_alive(body, uniform_registers(body))
     extent.end_pred = max(extent.end_pred, _give(body, scan(predicates, sizes, extent.first_pred)))
     for width in (1, 2, 4):
         chosen = [i for i in lives if body.registers[i.register].bits and sizes[i.register] == width]

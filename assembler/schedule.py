@@ -19,13 +19,14 @@ from assembler.alloc import liveness
 from assembler.facts import CONST, MEM_REG, NAMES, reads_clock
 from assembler.liveness import accesses, body_blocks, entry_set, exit_set
 from assembler.program import KIND, OFFSET, READ, ROLE, VALUE, WRITE, Body, Step
+from assembler.uniform import uniform_registers
 from isa.image import OperandKind
 from isa.instr import Kind
 from isa.table import resolve
 
 MEM_PARAM = int(OperandKind.MEM_PARAM)
-FREE_REGISTERS = 32
-"""Registers that cost no occupancy: 64 warps of an SM have so many."""
+FREE_REGISTERS = 32 - 3
+"""Registers that cost no occupancy: 64 warps of an SM have 32 a thread, of which ptxas uses three for other things."""
 GRANULE = 8
 """Registers of a thread are given out in multiples of this (CUDA programming guide, compute capability 9.0)."""
 LATENCY = {
@@ -91,7 +92,8 @@ def schedule(body: Body) -> None:
     blocks = body_blocks(body)
     if not any(block.end - block.start > 2 for block in blocks):
         return
-    sizes = [register.size if register.bits else 0 for register in body.registers]
+    outside = uniform_registers(body)
+    sizes = [r.size if r.bits and r.number not in outside else 0 for r in body.registers]
     weights = [(n, sum(1 << r for r, size in enumerate(sizes) if size == n)) for n in (1, 2, 4)]
     lives = liveness(accesses(body), blocks, entry_set(body), exit_set(body))
     made = [

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PARAM_BYTES = 4096
 _REGISTER_UNIT, _REGISTER_MAX, _REGISTER_FILE = 8, 255, 65536
 """Registers of sm_90 (PTX ISA 9.0, maxnreg)."""
+_REGISTERS_RESERVED = 3
+"""The stack pointer, and two that ptxas counts beyond the highest number in use (cuobjdump -res-usage for sm_90)."""
 
 
 @dataclass
@@ -288,7 +290,7 @@ def warp_registers(k: Any) -> int:
     A kernel that says how large its thread blocks are (.reqntid, .maxntid) gets no more than let one of them run, as from
     ptxas; its warps may change their share later (setmaxnreg).
     """
-    per_thread = -(-min(_REGISTER_MAX, k.pressure) // _REGISTER_UNIT) * _REGISTER_UNIT
+    per_thread = -(-min(_REGISTER_MAX, k.pressure + _REGISTERS_RESERVED) // _REGISTER_UNIT) * _REGISTER_UNIT
     if declared := k.reqntid or k.maxntid:
         warps = -(-declared[0] * declared[1] * declared[2] // 32)
         per_thread = min(per_thread, _REGISTER_FILE // (32 * warps) // _REGISTER_UNIT * _REGISTER_UNIT)

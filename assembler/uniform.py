@@ -96,7 +96,9 @@ def _parted_blocks(body: Body, blocks: list[BasicBlock], shared: set[int]) -> se
     found: set[int] = set()
     for number, block in enumerate(blocks):
         step = body.steps[block.end - 1]
-        is_branch = step.kind == Kind.BRX or (step.kind == Kind.BRA and step.guard and abs(step.guard) - 1 not in shared)
+        is_branch = step.kind == Kind.BRX or (
+            step.kind == Kind.BRA and step.guard and abs(step.guard) - 1 not in shared
+        )
         if not is_branch or len(block.successors) < 2:
             continue
         todo = [s for s in block.successors if not (after[number] < 0 and _only_leaves(body, blocks, s))]
@@ -138,4 +140,3 @@ def _placeable(body: Body, shared: set[int]) -> set[int]:
             if (entry[KIND] == MEM_REG or is_base) and not _keeps(step, shared):
                 shared.discard(entry[VALUE])
     return {n for n in shared if body.registers[n].bits}
-

@@ -27,7 +27,7 @@ _UNITS |= {"_ticks": "cycles/1024"}
 _FRACTIONS = ("_ns", "_ghz", "_gbps")
 _LIMITS = {
     "memory.bytes": (4096, 1 << 38), "sm.count": (1, 1024), "sm.max_warps": (1, 64), "sm.max_ctas": (1, 32),
-    "sm.outstanding_loads": (1, 512),
+    "sm.outstanding_loads": (1, 512), "sm.remote_pages": (1, 64),
     "sm.clock_ghz": (0.01, 100), "sm.remote_credits": (1, 256), "l1.lines": (1, 2048), "l1.ways": (1, 2048),
     "l2.slices": (1, 1024), "l2.ways": (1, 64), "hbm.channels": (1, 1024), "hbm.bandwidth_gbps": (1, 1e6),
     "machine.gpus": (1, MAX_GPUS), "nvlink.planes": (1, 18), "nvlink.links": (1, 1024),

@@ -73,8 +73,13 @@ BAR_WARP_CYCLES = _row("sm.barrier_per_warp_cycles", "added to a barrier's relea
 BRANCH_CYCLES = _row("sm.branch_latency_cycles", "issue of a taken branch to the next instruction of the warp")
 MSHRS = _row("sm.outstanding_loads", "load instructions an SM may have in flight to L2 or a peer")
 REMOTE_CREDITS = _row("sm.remote_credits", "packets an SM may have waiting in the hub")
-REMOTE_INTERVAL = _row("sm.remote_interval_cycles", "LSU to hub: cycles per packet with 128 bytes")
-REMOTE_RED = _row("sm.remote_red_cycles", "LSU to hub: cycles per packet of a reduction")
+REMOTE_INTERVAL = _row("sm.remote_interval_ticks", "LSU to hub: 1/1024 cycles per packet with 128 bytes")
+REMOTE_RED = _row(
+    "sm.remote_red_cycles", "LSU to hub: cycles per packet of a reduction of at most 16 bytes, or of a load"
+)
+REMOTE_PAGES = _row("sm.remote_pages", "2 MB pages of peers' memory that an SM has at hand")
+REMOTE_PAGE = _row("sm.remote_page_cycles", "LSU: added to a store to another page of a peer's memory")
+REMOTE_PAGE_LOAD = _row("sm.remote_page_load_cycles", "LSU: cycles of a load or atomic there at least")
 REMOTE_REQUEST = _row("sm.remote_request_cycles", "LSU to hub: cycles per packet with at most 32 bytes")
 MEM_INTERVAL = _row("sm.line_interval_cycles", "LSU: cycles per 128-byte line of a global access")
 LOAD_TICKS_EACH = _row("sm.load_interval_ticks", "1/1024 cycles of the LSU that a warp's load takes at least")
@@ -139,6 +144,12 @@ L2_ATOMIC_RETURN_TICKS = _row(
     "l2.atomic_return_ticks", "1/1024 cycles added for a sector whose old values are returned"
 )
 L2_ATOMIC_CYCLES = _row("l2.atomic_latency_cycles", "atomic that returns a value, issue to use")
+L2_STORE_QUEUE = _row(
+    "l2.store_queue_cycles", "a store or reduction that a slice takes later than this holds up the SM"
+)
+HBM_WRITE_QUEUE = _row(
+    "hbm.write_queue_cycles", "a line written back later than this holds up what takes its place in L2"
+)
 HBM_CYCLES = _row("hbm.latency_cycles", "load that misses L2, issue to use")
 HBM_CHANNELS = _row("hbm.channels", "independent channels")
 HBM_SECTOR_TICKS = _derived(
@@ -226,6 +237,13 @@ HUB_LOCAL_CYCLES = _row(
 )
 HUB_REPLY = _row(
     "hub.reply_latency_cycles", "a reply from a peer: from the hub to the SM's registers; at least a quantum"
+)
+HUB_REQUEST = _row(
+    "hub.request_latency_cycles", "what a request takes longer than a response from the link to the memory"
+)
+HUB_NEAR = _row("hub.near_cycles", "what the hub's way to the memory and back takes less than an SM's")
+HUB_ATOMIC_TICKS = _row(
+    "hub.atomic_interval_ticks", "1/1024 cycles a slice is busy with another GPU's atomics on a line at least"
 )
 HUB_QUEUE = _row(
     "hub.queue_packets", "packets of all SMs in the hub; more wait at their SMs, which take turns; 0: no limit"

@@ -3,6 +3,8 @@
 from .points import EPOCH, Sketch
 
 SMS = 132
+FLUSHED = 132 << 20
+"""Bytes that are read so that nothing else is left in L2."""
 RANGE = 1 << 26
 """Bytes in which random segments lie."""
 FLAG_ROUNDS, FLAG_WARM_UP = 24, 4
@@ -71,7 +73,10 @@ def chase(mode: str, target: int, lines: int, stride: int, warm: int, steps: int
     made.buffer("order", target, 4 * lines, {"kind": "hash_argsort", "seed": 5})
     made.buffer("order0", 0, 4 * lines, {"kind": "hash_argsort", "seed": 5})
     made.launch(target, "link_lines", 1, 256, ["range", "order", lines, stride], 0)
-    made.launch(0, f"chase_{mode}", 1, 1, ["range", "order0", stride, warm, steps], 1, flush=not warm)
+    if not warm:
+        made.buffer("other", target, FLUSHED)
+        made.launch(target, "flush", SMS, 1024, ["other", ("u64", FLUSHED)], 1)
+    made.launch(0, f"chase_{mode}", 1, 1, ["range", "order0", stride, warm, steps], 1 if warm else 2)
     return made
 
 

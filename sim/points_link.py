@@ -5,6 +5,7 @@ from typing import Any
 
 from .points import Builder, Sketch
 from .points_cases import (
+    RANGE,
     SMS,
     atomic_chain,
     atomics,
@@ -101,7 +102,9 @@ def _segment(how: str, cond: Cond) -> Sketch | None:
 def _segment_rate(cond: Cond) -> Sketch | None:
     sms, width, nbytes = cond["sms"], cond["bytes_per_lane"], cond["segment_bytes"]
     block, rounds = (1024, (2, 6)) if sms <= 8 else (256, (2, 6)) if sms <= 32 else (256, (1, 3))
-    return segments(f"seg_{cond['op']}_{width}", PEER, sms, block, width, nbytes, rounds, per_segment=True)
+    footprint = 1 << 28 if sms <= 8 else RANGE
+    kernel = f"seg_{cond['op']}_{width}"
+    return segments(kernel, PEER, sms, block, width, nbytes, rounds, per_segment=True, footprint=footprint)
 
 
 def _atomics(cond: Cond) -> Sketch | None:

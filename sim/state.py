@@ -149,7 +149,7 @@ CLUSTER_LANES = _s.field(WARPS)
 """Lanes that arrived at the cluster's barrier and have not been let go."""
 CLUSTER_READY = _s.field(WARPS)
 """Cycle at which the cluster's barrier last let the warp go."""
-WAIT_OBJECT = _s.field(WARPS)
+WAIT_OBJECT, PEER_PAGE = _s.field(WARPS), _s.field(WARPS)
 """Host address of the mbarrier object whose phase the warp waits for; 0: none."""
 WAIT_UNTIL = _s.field(WARPS)
 """Cycle at which a suspended try_wait gives up; 0: none."""

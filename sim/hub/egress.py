@@ -71,7 +71,7 @@ def accept(A, P, g, gpu, t, source):
         A[row + DST] = A[row + ADDR] >> 56
     elif kind != Packet.EOS:
         A[row + DST] = (A[row + ADDR] >> REGION_BITS) - 1
-    if is_in(kind, COUNTED_KINDS):
+    if is_in(kind, COUNTED_KINDS) or kind == Packet.LOAD:
         stamp(A, g, row)
     return row
 

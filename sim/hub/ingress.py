@@ -32,7 +32,7 @@ from ..net.packet import (
 )
 from ..net.port import LOCAL, arrive_locally
 from ..net.sums import sum_add, sum_begin, sum_result
-from ..params import FLIT_TICKS, HOP, TICKS, TRACE_PACKETS
+from ..params import FLIT_TICKS, HOP, HUB_REQUEST, L2_CYCLES, L2_REQUEST_CYCLES, TICKS, TRACE_PACKETS
 from ..raw import address_of, store_64
 from ..state import GPUS
 from . import aau, multimem
@@ -76,9 +76,9 @@ def send_reply(A, g, gpu, row, reply, cycle):
 
 @inline
 def _acknowledge(A, P, g, gpu, row, cycle):
-    """All of a store was performed by ``cycle``: its source waits for that, and so may an ending."""
+    """All of a store was performed by ``cycle``: an ending may wait for that; its source hears of it as of what it reads."""
     written(A, P, g, A[GPUS], cycle, A[row + SRC], A[row + ORDER] >> 32, A[row + BYTES])
-    send_reply(A, g, gpu, row, new_reply(A, P, g, gpu, row, Packet.ACK), cycle)
+    send_reply(A, g, gpu, row, new_reply(A, P, g, gpu, row, Packet.ACK), cycle + P[L2_CYCLES] - P[L2_REQUEST_CYCLES])
 
 
 @inline
@@ -179,6 +179,8 @@ def _record(A, P, row, gpu, t, at):
     """Write a packet record (traces/records.py) at host address ``at``."""
     sent = A[row + ENTERED]
     alone = 2 * P[HOP] + (A[row + FLITS] * P[FLIT_TICKS] + TICKS - 1) // TICKS
+    if A[row + VC] != RESPONSE:
+        alone += P[HUB_REQUEST]
     waited = max(t - sent - alone, 0) if A[row + PLANE] != LOCAL else 0
     word = A[row + SRC] | gpu << 8 | A[row + KIND] << 16 | A[row + VC] << 24 | A[row + FLITS] << 32
     store_64(at, sent)
@@ -202,16 +204,15 @@ def _trace(A, P, g, gpu, t, row):
 
 @outline
 def ingress(A, P, g, gpu, t, row):
-    """A packet arrived at cycle ``t``. 1: it answers an SM's load, atomic or bulk store (bit 32 of OP), which the core sees
-    to; 0: done."""
+    """A packet arrived at cycle ``t``. 1: it answers an SM's load or atomic, which the core sees to; 0: done."""
     kind = A[row + KIND]
     _trace(A, P, g, gpu, t, row)
     if kind == Packet.STORE or kind == Packet.STORE_SYNC:
         _store(A, P, g, gpu, t, row, A[row + ADDR])
     elif kind == Packet.ACK:
         settle(A, g, A[row + ORDER])
-        return A[row + OP] >> 32
     elif kind == Packet.LOAD_RESP:
+        settle(A, g, A[row + ORDER])
         return 1
     elif kind == Packet.ROWSP:
         address, known = aau.translate(A, P, g, t, row)

@@ -7,7 +7,7 @@ from ..mem.l2 import atomic_ticks, l2_access, l2_atomic
 from ..net.bytes import copy_masked
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP
 from ..opaque_layout import OPAQUE, line_opaque
-from ..params import FN_ATOM_ONE, FN_REDUCE_BYTES
+from ..params import FN_ATOM_ONE, FN_REDUCE_BYTES, HUB_ATOMIC_TICKS, HUB_NEAR, L2_ATOMIC_CYCLES, L2_CYCLES
 from ..raw import address_of, call, load_i64, load_u16, load_u32, store_16, store_32, store_64
 from ..state import MEMORY
 from .masks import mask_bytes, mask_end, mask_first
@@ -56,7 +56,7 @@ def read_line(A, P, g, t, row, address, data):
     lo = A[row + MASK_LO]
     hi = A[row + MASK_HI]
     copy_masked(data, host_address(A, g, address), lo, hi)
-    return access_time(A, P, g, t, address, lo, hi, 0)
+    return access_time(A, P, g, t, address, lo, hi, 0) - P[HUB_NEAR]
 
 
 @inline
@@ -90,9 +90,10 @@ def _atomic_element(A, P, row, memory, operand, size):
 
 @inline
 def _time(A, P, g, t, address, nbytes, size, returns):
-    """When atomics on ``nbytes`` different bytes of a line are done."""
-    busy = atomic_ticks(P, nbytes + 31 >> 5, 0, 0, returns)
-    return l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, nbytes // size, busy)
+    """When atomics on ``nbytes`` different bytes of a line are done. They are answered as soon as reads are."""
+    busy = max(atomic_ticks(P, nbytes + 31 >> 5, 0, 0, returns), P[HUB_ATOMIC_TICKS])
+    done = l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, nbytes // size, busy)
+    return done - P[L2_ATOMIC_CYCLES] + P[L2_CYCLES] - P[HUB_NEAR]
 
 
 @outline

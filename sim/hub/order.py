@@ -46,7 +46,7 @@ assert _o.words <= DOOR_BLOCK
 
 @inline
 def stamp(A, g, row):
-    """Mark a store as belonging to the current epoch and generation."""
+    """Mark a store or load as belonging to the current epoch and generation."""
     epoch = A[g + FENCE_EPOCH]
     A[row + ORDER] = epoch | A[g + GENERATION] << 32
     A[g + OUTSTANDING + epoch % EPOCHS] += 1
@@ -54,7 +54,7 @@ def stamp(A, g, row):
 
 @inline
 def settle(A, g, order):
-    """A store has been acknowledged, or has become part of an older one."""
+    """A store has been acknowledged, a load answered, or it has become part of an older one."""
     A[g + OUTSTANDING + (order & EPOCH_MASK) % EPOCHS] -= 1
     while A[g + OLDEST] < A[g + FENCE_EPOCH] and A[g + OUTSTANDING + A[g + OLDEST] % EPOCHS] == 0:
         A[g + OLDEST] += 1

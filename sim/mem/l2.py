@@ -13,6 +13,7 @@ from ..params import (
     HBM_CYCLES,
     HBM_SECTOR_TICKS,
     HBM_TURN_TICKS,
+    HBM_WRITE_QUEUE,
     HBM_WRITE_TICKS,
     L2_ATOMIC_CYCLES,
     L2_ATOMIC_FLOAT_TICKS,
@@ -149,14 +150,16 @@ def l2_prefetch(A, P, g, line):
 
 @inline
 def _allocate(A, P, g, t, line, way):
-    """Give ``way`` to ``line``; a dirty line is written back first."""
+    """Give ``way`` to ``line``; a dirty line is written back first. Returns the cycle from which the way can be used."""
     old = A[way]
+    free = t
     if old >> 4 & 1:
         dirty = popcount(old & 15)
-        _channel(A, P, g, t, (old >> TAG_LINE) - 1, dirty, 1)
+        free = max(t, _channel(A, P, g, t, (old >> TAG_LINE) - 1, dirty, 1) - P[HBM_WRITE_QUEUE])
         A[g + HBM_WRITE_BYTES] += 32 * dirty
     A[way] = (line + 1) << TAG_LINE
     A[way + 2 * P[L2_WAYS]] = 0
+    return free
 
 
 @outline
@@ -171,7 +174,7 @@ def l2_read(A, P, g, t, line, sectors):
     way = _find(A, P, g, line)
     if way < 0:
         way = -1 - way
-        _allocate(A, P, g, start, line, way)
+        start = _allocate(A, P, g, start, line, way)
     A[way + P[L2_WAYS]] = t
     missing = sectors & ~A[way]
     if missing == 0:
@@ -195,7 +198,7 @@ def l2_write(A, P, g, t, line, sectors, partial):
     way = _find(A, P, g, line)
     if way < 0:
         way = -1 - way
-        _allocate(A, P, g, start, line, way)
+        start = _allocate(A, P, g, start, line, way)
     A[way + P[L2_WAYS]] = t
     if partial and sectors & ~A[way]:
         A[way + 2 * P[L2_WAYS]] = max(A[way + 2 * P[L2_WAYS]], _fill(A, P, g, start, line, way, sectors & ~A[way]))

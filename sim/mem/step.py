@@ -10,7 +10,7 @@ from ..far import far
 from ..hub import hub
 from ..hub.dam import WATCHES, ack_mask
 from ..jit import inline, outline
-from ..net.packet import ADDR, DATA, KIND, MASK_HI, MASK_LO, OP, TAG, Packet
+from ..net.packet import ADDR, DATA, MASK_HI, MASK_LO, TAG
 from ..params import (
     FENCE_SYS_CYCLES,
     FN_LOAD,
@@ -18,6 +18,7 @@ from ..params import (
     L1_CYCLES,
     L2_ATOMIC_CYCLES,
     L2_REQUEST_CYCLES,
+    L2_STORE_QUEUE,
     MSHRS,
     REMOTE_CREDITS,
     SMS,
@@ -25,10 +26,10 @@ from ..params import (
 )
 from ..raw import BIG, address_of, call, popcount
 from ..sm.async_copy import copy_done
-from ..sm.bulk_peer import peer_written
 from ..sm.cta import free_warp
 from ..sm.emit import complete
 from ..sm.l1 import l1_fill
+from ..sm.lsu import LSU_PIPE
 from ..sm.operands import answered
 from ..sm.requests import free_load
 from ..sm.scoreboard import schedule, set_ready
@@ -192,6 +193,13 @@ def _resume(A, s, w):
 
 
 @inline
+def _hold_lsu(A, P, s, t, begun):
+    """L2 took what the SM stored at ``t`` at cycle ``begun``: when what is between them is full, the LSU waits."""
+    if begun > t + P[L2_STORE_QUEUE]:
+        A[s + LSU_PIPE] = max(A[s + LSU_PIPE], begun - P[L2_STORE_QUEUE])
+
+
+@inline
 def _serve(A, P, g, gpu, s, at):
     """Serve one request of SM ``s``."""
     t = A[at]
@@ -207,6 +215,7 @@ def _serve(A, P, g, gpu, s, at):
         _answer(A, g, s, index, when)
     elif kind == Request.STORE:
         when = l2_write(A, P, g, t, line, sectors, word >> 32)
+        _hold_lsu(A, P, s, t, when - P[L2_REQUEST_CYCLES])
         if A[at + 4] | A[at + 5]:
             ack_mask(A, P, g, when, gpu + 1 << 38 | line << 7, A[at + 4], A[at + 5])
     elif kind == Request.MERGED:
@@ -232,6 +241,8 @@ def _serve(A, P, g, gpu, s, at):
         when = l2_atomic(A, P, g, t, line, word >> 32 & 255, word >> 40)
         if kind == Request.ATOM:
             _answer(A, g, s, index, when + side(P, A[s + SM_INDEX], line))
+        else:
+            _hold_lsu(A, P, s, t, when - P[L2_ATOMIC_CYCLES])
     if word & 0xF0:
         l2_hint(A, P, g, t, line, sectors, word >> 4 & 3, word >> 6 & 3)
 
@@ -280,7 +291,7 @@ def _end_fences(A, P, g, q):
         s, w = A[g + FENCE_SM + i], A[g + FENCE_WARP + i]
         if hub.flushed(A, P, g, A[g + FENCE_TICKET + i]):
             A[s + BLOCK + w] = Block.NONE
-            schedule(A, s, w, max(A[g + FENCE_TIME + i], q), Stall.MEMBAR)
+            schedule(A, s, w, max(A[g + FENCE_TIME + i], q + P[HUB_REPLY] - QUANTUM // 2), Stall.MEMBAR)
             A[s + NEXT] = min(A[s + NEXT], A[s + WAKE + w])
             continue
         for field in (FENCE_SM, FENCE_WARP, FENCE_TIME, FENCE_TICKET):
@@ -323,10 +334,7 @@ def arrivals(A, P, g, gpu, until, q):
         row = hub.take_arrival(A, g)
         if hub_ingress(A, P, g, gpu, t, row) == 1:
             when = max(t + P[HUB_REPLY], q + QUANTUM)
-            if A[row + KIND] == Packet.ACK:
-                peer_written(A, _sm_at(A, P, gpu, A[row + TAG] >> 16), A[row + OP] & 0xFFFF, when)
-            else:
-                _deliver(A, P, g, gpu, row, when)
+            _deliver(A, P, g, gpu, row, when)
     return 0
 
 

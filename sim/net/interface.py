@@ -2,7 +2,7 @@
 
 A packet lives in one row of its sender's pool from the moment the hub accepts it until its receiver has used it;
 queues hold row indices, and the receiver reads the row in place. Nobody writes a row that is on the wire. GPUs run on
-different threads, so a row is reused two windows after the one in which its credit came back: its receiver, which gets
+different threads, so a row is reused five windows after the one in which its credit came back: its receiver, which gets
 the packet in that window or at the very start of the next, is done with it.
 """
 
@@ -21,7 +21,7 @@ LOCAL_ARRIVALS_MAX = 1 << 15
 OUTBOX_NODES = 1 << 16
 ANSWERS = 8192
 ANSWER_WORDS = 8 + SUM_WORDS
-LIMBO_WINDOWS = 3
+LIMBO_WINDOWS = 6
 
 _n = Layout(NET_BLOCK)
 EPOCH = _n.field()
@@ -92,9 +92,9 @@ DELAYED = _n.field(1 + 2 * POOL_ROWS)
 """Heap: cycle at which an answer is ready for the uplink, row."""
 ARRIVALS = _n.field()
 """Packets on their way to this GPU, from the ports and from itself."""
-ARRIVAL_HEAD = _n.field(MAX_PLANES)
-"""First and last node + 1 of the list of packets that a plane's port has sent, in order of arrival."""
-ARRIVAL_TAIL = _n.field(MAX_PLANES)
+ARRIVAL_HEAD = _n.field(2 * MAX_PLANES)
+"""First and last node + 1 of the lists of requests and of responses that a plane's port has sent, in order of arrival."""
+ARRIVAL_TAIL = _n.field(2 * MAX_PLANES)
 ARRIVAL_FREED = _n.field()
 ARRIVAL_FRESH = _n.field()
 ARRIVAL = _n.field(3 * ARRIVALS_MAX)
@@ -175,7 +175,7 @@ def retire_row(A, g, row):
 
 @outline
 def reclaim_rows(A, g):
-    """At the start of a window: free the rows retired two windows ago."""
+    """At the start of a window: free the rows retired five windows ago."""
     limbo = g + LIMBO + (A[g + EPOCH] + 1) % LIMBO_WINDOWS
     row = A[limbo]
     A[limbo] = 0

@@ -51,7 +51,7 @@ REQUEST, RESPONSE = 0, 1
 """TIME: cycle at which it was handed over; on the wire, the tick its first flit left. ADDR: first byte of the
 128-byte line, or the rowsp register with a line-aligned RowOffset. MASK: bytes of the line it carries or wants.
 BYTES: how many. TAG: ``sm << 16 | load entry``; of an atomic of one lane, its number + 1 in bits 10 to 15. OP: AtomOp |
-ValType << 8; of a bulk store, 1 << 32 | entry of the copy. AUX: swap value of CAS; 1 for .nop of ROWSP; bytes of EOS;
+ValType << 8. AUX: swap value of CAS; 1 for .nop of ROWSP; bytes of EOS;
 answer entry of multicast requests. COUNT: number of targets. ORDER: fence epoch | store generation << 32. DST is
 meaningless for multicast requests, SRC, DST, BYTES, FLITS, VC, SEQ and ORDER are filled by the hub."""
 TARGETS = 16

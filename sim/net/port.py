@@ -1,7 +1,7 @@
 """A switch output port towards a GPU: serialisation, and the packets on their way to the GPU."""
 
 from ..jit import inline, outline
-from ..params import HOP, TICKS
+from ..params import HOP, HUB_REQUEST, TICKS
 from ..raw import BIG
 from .faults import HubFault, fault
 from .interface import (
@@ -22,7 +22,7 @@ from .interface import (
     is_own_row,
     retire_row,
 )
-from .packet import ADDR, FLITS, KIND, PLANE, target_flits, wire_ticks
+from .packet import ADDR, FLITS, KIND, PLANE, REQUEST, VC, target_flits, wire_ticks
 from .queues import heap_first, heap_pop, heap_push
 
 LOCAL = -1
@@ -30,8 +30,11 @@ LOCAL = -1
 
 
 @outline
-def arrive(A, g, plane, row, cycle):
-    """A packet that leaves the port of a plane, the last one so far, reaches the GPU at ``cycle``."""
+def arrive(A, P, g, plane, row, at_gpu):
+    """A packet that leaves the port of a plane, the last one so far, reaches the GPU at cycle ``at_gpu``. The hub takes
+    longer over a request."""
+    cycle = at_gpu + (P[HUB_REQUEST] if A[row + VC] == REQUEST else 0)
+    which = 2 * plane + A[row + VC]
     node = A[g + ARRIVAL_FREED] - 1
     if node >= 0:
         A[g + ARRIVAL_FREED] = A[g + ARRIVAL + 3 * node + 2]
@@ -45,11 +48,11 @@ def arrive(A, g, plane, row, cycle):
     A[at] = cycle
     A[at + 1] = row
     A[at + 2] = 0
-    if A[g + ARRIVAL_HEAD + plane] == 0:
-        A[g + ARRIVAL_HEAD + plane] = node + 1
+    if A[g + ARRIVAL_HEAD + which] == 0:
+        A[g + ARRIVAL_HEAD + which] = node + 1
     else:
-        A[g + ARRIVAL + 3 * (A[g + ARRIVAL_TAIL + plane] - 1) + 2] = node + 1
-    A[g + ARRIVAL_TAIL + plane] = node + 1
+        A[g + ARRIVAL + 3 * (A[g + ARRIVAL_TAIL + which] - 1) + 2] = node + 1
+    A[g + ARRIVAL_TAIL + which] = node + 1
     A[g + ARRIVALS] += 1
 
 
@@ -65,9 +68,9 @@ def arrive_locally(A, g, row, cycle):
 
 
 @inline
-def _plane_time(A, g, plane):
-    """Cycle at which a plane's next packet arrives; BIG when there is none."""
-    head = A[g + ARRIVAL_HEAD + plane]
+def _list_time(A, g, which):
+    """Cycle at which the next packet of a list arrives; BIG when there is none."""
+    head = A[g + ARRIVAL_HEAD + which]
     return A[g + ARRIVAL + 3 * (head - 1)] if head > 0 else BIG
 
 
@@ -75,8 +78,8 @@ def _plane_time(A, g, plane):
 def arrival_time(A, g):
     """Cycle at which the next packet reaches this GPU; BIG when none is on its way from the switch."""
     first = heap_first(A, g + LOCAL_ARRIVALS)
-    for plane in range(A[g + PLANE_COUNT]):
-        first = min(first, _plane_time(A, g, plane))
+    for which in range(2 * A[g + PLANE_COUNT]):
+        first = min(first, _list_time(A, g, which))
     return first
 
 
@@ -85,11 +88,11 @@ def take_arrival(A, g):
     """Remove the next packet and return its row, which stays readable until the end of this window."""
     first = arrival_time(A, g)
     A[g + ARRIVALS] -= 1
-    for plane in range(A[g + PLANE_COUNT]):
-        if _plane_time(A, g, plane) == first:
-            node = A[g + ARRIVAL_HEAD + plane]
+    for which in range(2 * A[g + PLANE_COUNT]):
+        if _list_time(A, g, which) == first:
+            node = A[g + ARRIVAL_HEAD + which]
             at = g + ARRIVAL + 3 * (node - 1)
-            A[g + ARRIVAL_HEAD + plane] = A[at + 2]
+            A[g + ARRIVAL_HEAD + which] = A[at + 2]
             A[at + 2] = A[g + ARRIVAL_FREED]
             A[g + ARRIVAL_FREED] = node
             return _taken(A, g, A[at + 1])
@@ -130,5 +133,5 @@ def gpu_cycle(P, tick):
 def forward(A, P, g, plane, row, tick):
     """Send a packet on to the GPU. Returns when its last flit has left the switch."""
     left = occupy_port(A, P, g, plane, row, tick)
-    arrive(A, g, plane, row, gpu_cycle(P, left))
+    arrive(A, P, g, plane, row, gpu_cycle(P, left))
     return left

@@ -133,7 +133,7 @@ def reduce_response(A, P, g, plane, row, tick):
         A[g + BYPASSED] += 1
         left = occupy_port(A, P, g, plane, row, tick)
         if last:
-            arrive(A, g, plane, _result(A, g, row, total), gpu_cycle(P, left))
+            arrive(A, P, g, plane, _result(A, g, row, total), gpu_cycle(P, left))
         return left
     A[g + REDUCED] += 1
     start = max(tick, A[g + REDUCE_FREE + plane])

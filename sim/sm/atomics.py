@@ -56,7 +56,7 @@ from .memory_space import (
 )
 from .opaque import atomic_lanes, atomic_shared
 from .operands import listed, operand, registers, scratch
-from .remote import check_peer, element_addresses, head_packet, send
+from .remote import check_peer, element_addresses, head_packet, send, translate
 from .requests import new_load, note_addresses, request, settle_load
 from .scoreboard import set_ready
 from .shared import atomic_wavefronts, wavefronts
@@ -171,6 +171,7 @@ def remote_atomic(A, P, gpu, s, w, row, mask, size, peer, index, returns, t):
         _atomic_packet(A, P, gpu, s, w, row, lanes, size, line, kind, peer, max(index, 0), k, t)
         left &= ~lanes
         k += 1
+    translate(A, P, s, A[s + SCRATCH + ctz(mask)] >> 7, line, returns)
     if index >= 0:
         A[s + LOAD_REMAIN + index] += k
 

@@ -1,7 +1,7 @@
 """Bulk stores to the memory of another GPU: the engine reads shared memory line by line and hands packets to the hub.
 
-A line is read when its packet leaves, which credits of the SM may delay; the copy is complete when all its packets have
-been acknowledged.
+A line is read when its packet leaves, which credits of the SM may delay. The copy is complete as soon as its source is free,
+as on an H200 (nvlink_p2p: peer_bulk_store_done): only fences wait for what other GPUs acknowledge.
 """
 
 from ..addresses import REGION_BITS
@@ -9,8 +9,8 @@ from ..hub.order import SM_DONE
 from ..jit import inline, outline
 from ..layout import gpu_base
 from ..net.packet import BYTES as PACKET_BYTES
-from ..net.packet import DATA, MASK_HI, MASK_LO, OP, Packet, span_bits
-from ..params import REMOTE_CREDITS, TICKS, TMA_COPY_CYCLES, TMA_PEER_TICKS, TMA_READ_CYCLES
+from ..net.packet import DATA, MASK_HI, MASK_LO, Packet, span_bits
+from ..params import REMOTE_CREDITS, TICKS, TMA_COPY_CYCLES, TMA_PEER_TICKS, TMA_READ_CYCLES, TMA_WRITTEN_CYCLES
 from ..raw import address_of, load_i64, store_64
 from ..state import (
     FUNCTIONAL,
@@ -42,14 +42,9 @@ from .tma import (
     PEER_BYTES,
     PEER_FREE,
     TARGET,
-    WAITING,
     begin,
-    forget,
     unit,
 )
-
-COPY = 1 << 32
-"""Bit of a packet's OP: the acknowledgement is for the bulk copy whose entry the low bits are."""
 
 
 @inline
@@ -74,7 +69,7 @@ def _enter(A, P, s, w, address, source, nbytes, t):
     A[u + PEER_ADDRESS + i] = address
     A[u + PEER_BYTES + i] = nbytes
     A[u + TARGET + i] = open_copy(A, s, w) << 8 | w
-    A[u + LEFT + i] = A[u + WAITING + i] = _lines(address, nbytes)
+    A[u + LEFT + i] = _lines(address, nbytes)
     ticks = A[u + BEGIN + i] + A[u + LEFT + i] * P[TMA_PEER_TICKS]
     A[u + ENGINE_FREE] = max(ticks, A[u + BEGIN + i] + P[TMA_COPY_CYCLES] * TICKS)
     A[s + TMA_BUSY] += 1
@@ -112,7 +107,6 @@ def _packet(A, P, gpu, s, i, t):
     at = address & 127
     n = min(128 - at, A[u + PEER_BYTES + i])
     packet = head_packet(A, s, gpu, t, Packet.STORE_SYNC, (address >> REGION_BITS) - 1, address >> 7)
-    A[packet + OP] = COPY | i
     A[packet + MASK_LO] = span_bits(at, at + n)
     A[packet + MASK_HI] = span_bits(at - 64, at + n - 64)
     A[packet + PACKET_BYTES] = n
@@ -154,15 +148,7 @@ def send_lines(A, P, g, gpu, s, i, begin, end):
     A[u + PEER_FREE] = ticks
     if A[u + LEFT + i] == 0:
         A[u + ENGINE_FREE] = max(A[u + ENGINE_FREE], ticks)
-        _tell(A, s, READ, i, max(ticks // TICKS + P[TMA_READ_CYCLES], end))
+        read = max(ticks // TICKS + P[TMA_READ_CYCLES], end)
+        _tell(A, s, READ, i, read)
+        _tell(A, s, WRITTEN, i, read + P[TMA_WRITTEN_CYCLES])
     return ticks
-
-
-@outline
-def peer_written(A, s, i, when):
-    """A packet of the copy is acknowledged; the last one completes it at cycle ``when``."""
-    u = unit(A, s)
-    A[u + WAITING + i] -= 1
-    if A[u + WAITING + i] == 0:
-        _tell(A, s, WRITTEN, i, when)
-        forget(A, s)

@@ -11,8 +11,12 @@ from ..params import (
     FN_LOAD,
     FN_STORE,
     REMOTE_INTERVAL,
+    REMOTE_PAGE,
+    REMOTE_PAGE_LOAD,
+    REMOTE_PAGES,
     REMOTE_RED,
     REMOTE_REQUEST,
+    TICKS,
 )
 from ..raw import address_of, call, ctz, popcount
 from ..state import (
@@ -20,6 +24,7 @@ from ..state import (
     FUNCTIONAL,
     GPUS,
     LOAD_REMAIN,
+    PEER_PAGE,
     R_HEAD,
     R_IMM,
     R_SUB,
@@ -32,10 +37,12 @@ from .memory_space import allocated, fault, memory_delta
 from .opaque import loaded_lanes, stored_lanes
 from .operands import datum, operand, registers, scratch
 from .requests import new_packet, note_addresses, request
-from .units import LSU_TOOK
+from .units import LOAD_TICKS, LSU_TOOK
 
 _LINES = 64
 _MASKS = 160
+_PAGE_LINES = 14
+"""Logarithm of the lines of a page of 2 MB."""
 _ROWSP_GPU = 56 - 7
 """The top byte of a rowsp register is the GPU of its MallocID; here it is seen as a line number."""
 
@@ -77,13 +84,26 @@ def head_packet(A, s, gpu, t, kind, dst, line):
 
 
 @inline
-def _port_cycles(P, kind, nbytes):
+def _port_ticks(P, kind, nbytes):
     """How long a packet occupies the SM's port to the hub; one with data by its sectors."""
-    if kind == Packet.RED:
-        return P[REMOTE_RED]
-    if kind == Packet.LOAD:
-        return P[REMOTE_REQUEST]
-    return P[REMOTE_REQUEST] + ((nbytes + 31) // 32 - 1) * (P[REMOTE_INTERVAL] - P[REMOTE_REQUEST]) // 3
+    if kind == Packet.LOAD or (kind == Packet.RED and nbytes <= 16):
+        return P[REMOTE_RED] * TICKS
+    least = P[REMOTE_REQUEST] * TICKS
+    return least + ((nbytes + 31) // 32 - 1) * (P[REMOTE_INTERVAL] - least) // 3
+
+
+@inline
+def translate(A, P, s, first, last, waits):
+    """The access at issue touches lines ``first`` to ``last`` of a peer's memory: a page that is not among those the SM
+    has at hand takes time, more if the access waits for an answer."""
+    page = last >> _PAGE_LINES
+    slot = s + PEER_PAGE + page % P[REMOTE_PAGES]
+    if A[slot] != page or first >> _PAGE_LINES != page:
+        A[slot] = page
+        if waits:
+            A[s + LSU_TOOK] = max(A[s + LSU_TOOK], P[REMOTE_PAGE_LOAD])
+        else:
+            A[s + LSU_TOOK] += P[REMOTE_PAGE]
 
 
 @inline
@@ -91,11 +111,19 @@ def send(A, P, s, packet, t, count):
     """Hand a finished packet to the hub as the ``count``-th of its instruction. The LSU serves nobody else meanwhile."""
     nbytes = popcount(A[packet + MASK_LO]) + popcount(A[packet + MASK_HI])
     A[packet + BYTES] = nbytes
-    cycles = _port_cycles(P, A[packet + KIND], nbytes)
-    at = t + count * cycles
+    ticks = _port_ticks(P, A[packet + KIND], nbytes)
+    at = t + count * ticks // TICKS
     A[packet + TIME] = at
     request(A, s, at, 0, 0, Request.EGRESS, 0, 0, packet)
-    A[s + LSU_TOOK] += cycles - (1 if count == 0 else 0)
+    took = A[s + LOAD_TICKS] + ticks
+    A[s + LOAD_TICKS] = took % TICKS
+    A[s + LSU_TOOK] += took // TICKS - (1 if count == 0 else 0)
+
+
+@inline
+def _translate_all(A, P, s, n, waits):
+    """`translate` for the ``n`` lines found last."""
+    translate(A, P, s, A[s + SCRATCH + _LINES], A[s + SCRATCH + _LINES + 2 * n - 2], waits)
 
 
 @outline
@@ -120,6 +148,8 @@ def data_packets(A, P, gpu, s, w, row, mask, kind, dst, aux, t):
             call(P[FN_GATHER_LINE], data, scratch(A, s), 0, datum(A, row, i, regs), size, line, mask, 0)
             add_mask(A, P, s, packet, size, line, mask)
         send(A, P, s, packet, t, k)
+    if kind == Packet.STORE or kind == Packet.STORE_SYNC:
+        _translate_all(A, P, s, n, False)
     return first
 
 
@@ -188,6 +218,8 @@ def request_packets(A, P, gpu, s, w, row, mask, kind, dst, index, t):
         add_mask(A, P, s, packet, size, line, mask)
         send(A, P, s, packet, t, k)
         A[s + LOAD_REMAIN + index] += 1
+    if kind == Packet.LOAD:
+        _translate_all(A, P, s, n, True)
     return first
 
 

@@ -72,7 +72,7 @@ def test_a_spilled_row_costs_an_l2_access():
         f.send(0, 3000 * i, Packet.ROWSP, row_register(1, 0, row), bytes(128))
     f.run()
     latency = [r.arrived - 3000 * i for i, r in enumerate(f.records(0, Packet.ACK))]
-    base = HOPS + 9 + 2 + 80 + HOPS + 1
+    base = HOPS + 9 + 2 + 280 + HOPS + 1
     assert latency == [base, base, base, base + 280]
 
 

@@ -1,6 +1,7 @@
 """What packets do to memory: atomics, masks, order."""
 
 import random
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,12 +48,12 @@ def test_an_atomic_changes_the_masked_elements_and_returns_what_was_there(operat
     assert (reply.kind, reply.tag) == (Packet.ATOM_RESP, 9)
 
 
-def test_an_atomic_takes_the_l2s_atomic_latency():
+def test_an_atomic_is_answered_as_soon_as_a_read():
     f = Fabric(2)
     for t in (0, 5000):
         f.send(0, t, Packet.ATOM, address(1, 128), bytes(128), 0xFFFF, op=op(AtomOp.ADD, ValType.U32))
     f.run()
-    assert f.replies[0][1].t == 5000 + HOPS + 3 + 450 + HOPS + 3
+    assert f.replies[0][1].t == 5000 + HOPS + 3 + 280 + HOPS + 3
 
 
 def test_compare_and_swap_takes_the_new_value_from_aux():
@@ -114,3 +115,24 @@ def test_mask_arithmetic():
         assert mask_first(lo, hi) == (mask & -mask).bit_length() - 1
         first, last = rng.randrange(-50, 150), rng.randrange(-50, 180)
         assert bytes_within(lo, hi, first, last) == sum(mask >> i & 1 for i in range(max(first, 0), min(last, 128)))
+
+
+def test_atomics_of_other_gpus_on_one_line_take_their_interval():
+    f = Fabric(2, HUB_ATOMIC_TICKS=50 * 1024)
+    for t in (0, 5000, 5001, 5002):
+        f.send(0, t, Packet.ATOM, address(1, 128), bytes(128), 0xFFFF, op=op(AtomOp.ADD, ValType.U32))
+    f.run()
+    times = [reply.t for reply in f.replies[0]]
+    assert [b - a for a, b in pairwise(times[1:])] == [50, 50]  # the first brings the line from memory
+
+
+def test_a_request_reaches_the_memory_later_and_its_answer_leaves_earlier():
+    """The way there is longer by what the hub takes over requests; what is near is answered sooner."""
+    times = []
+    for late, near in ((0, 0), (100, 0), (100, 60)):
+        f = Fabric(2, HUB_REQUEST=late, HUB_NEAR=near)
+        for t in (0, 5000):
+            f.send(0, t, Packet.LOAD, address(1, 128))
+        f.run()
+        times.append(f.replies[0][1].t)
+    assert [t - times[0] for t in times] == [0, 100, 40]

@@ -136,7 +136,7 @@ def test_a_miss_reads_the_table_and_a_second_miss_waits_for_it():
         f.send(0, t, Packet.DYMM_ST, OBJECT + where, bytes(128), targets=[2])
     f.run()
     first, second, third = (r.arrived for r in f.records(0, Packet.ACK))
-    hit = HOPS + 9 + 2 + 80 + HOPS + 1
+    hit = HOPS + 9 + 2 + 280 + HOPS + 1
     assert f.field(1, multimem.TLB_MISSES) == 1
     assert first == 1 + hit + 660  # 1: target flit; the table comes from HBM
     assert second == first + 1

@@ -132,7 +132,7 @@ def test_a_fence_waits_for_all_members():
     while not f.flushed(0, ticket):
         f.window()
         windows += 1
-    assert windows == -(-(HOPS + 9 + 80 + HOPS + 1) // WINDOW) - 1
+    assert windows == -(-(HOPS + 9 + 280 + HOPS + 1) // WINDOW) - 1
 
 
 @pytest.mark.parametrize(

@@ -25,14 +25,14 @@ def test_a_load_takes_four_hops_its_flits_and_the_owners_memory():
     assert (cold.kind, cold.src, cold.tag, cold.data) == (Packet.LOAD_RESP, 1, 7, bytes(range(128)))
 
 
-def test_a_store_is_written_on_arrival_and_acknowledged_when_it_is_performed():
+def test_a_store_is_written_on_arrival_and_acknowledged_as_a_read_is_answered():
     f = Fabric(2, RPM_ENABLED=0)
     f.send(0, 10, Packet.STORE, address(1, 128), bytes(range(128)))
     f.run()
     (store,), (ack,) = f.records(1), f.records(0)
     assert (store.arrived, store.flits, store.waited) == (10 + HOPS + 9, 9, 0)
     assert (ack.kind, ack.vc, ack.flits) == (Packet.ACK, 1, 1)
-    assert ack.arrived == store.arrived + 80 + HOPS + 1  # 80: request part of the L2 latency
+    assert ack.arrived == store.arrived + 280 + HOPS + 1  # 280: the L2 latency, both ways
     assert bytes(f.memory(1)[128:256]) == bytes(range(128))
 
 

@@ -53,8 +53,8 @@ wipe: st.shared.u32 [%r10], %r12; add.u32 %r10, %r10, 4; setp.lt.u32 %p4, %r10, 
     assert np.array_equal(y[:2048], np.arange(2048))
 
 
-def test_a_copy_is_complete_after_the_way_there_and_back():
-    """Reading takes the engine's pace, writing also two ways over the links: about 0.7 us on an H200."""
+def test_a_copy_is_complete_when_its_source_is_free():
+    """As on an H200, where both take the engine's pace; fences wait for the other GPU."""
     body = f"""mov.u64 %rd3, %clock64;
     {STORE} [%rd1], [%r2], 8192; cp.async.bulk.commit_group; cp.async.bulk.wait_group.read 0; mov.u64 %rd4, %clock64;
     cp.async.bulk.wait_group 0; mov.u64 %rd5, %clock64;
@@ -62,8 +62,7 @@ def test_a_copy_is_complete_after_the_way_there_and_back():
     _, out, machine = run(body)
     pace = 64 * 5340 / 1024
     assert pace <= out[0] <= pace + 51 + 2 * 128 + 64
-    hops = 4 * 161 * 1.98
-    assert out[0] + hops / 2 <= out[1] <= out[0] + hops + 600
+    assert out[0] < out[1] <= out[0] + 6 + 128
     assert machine.stats()["per_gpu"][0]["nvlink_tx_bytes"] >= 64 * 144
 
 

@@ -49,7 +49,7 @@ def _mma(
 
 def _sparse(shape: str, inputs: tuple[str, ...], sums: str, n: tuple[int, int, int], latency: str) -> Instr:
     """As `_mma`, with half of A's numbers, metadata e and its selector f."""
-    dense = _mma(shape, inputs, sums, n, inputs[0] in ("s8", "s4"), latency)
+    dense = _mma(shape, inputs, sums, n, inputs[0] in ("s8", "s4", "e4m3"), latency)
     extra = "{.satfinite}" if sums == "s32" else ""
     operands = dense.syntax.partition(" ")[2]
     return Instr(
@@ -132,6 +132,7 @@ SPARSE = tuple(
         ("m16n8k32", ("f16",), "f16", (4, 4, 2), "mma"),
         ("m16n8k8", ("tf32",), "f32", (2, 2, 4), "mma_half"),
         ("m16n8k16", ("tf32",), "f32", (4, 4, 4), "mma"),
+        ("m16n8k64", _FP8, "f32", (4, 4, 4), "mma_pair"),
         ("m16n8k32", _BYTE, "s32", (2, 2, 4), "mma_half"),
         ("m16n8k64", _BYTE, "s32", (4, 4, 4), "mma"),
         ("m16n8k64", _NIBBLE, "s32", (2, 2, 4), "mma"),

@@ -7,7 +7,6 @@ import re
 KNOWN_UNMODELLED: dict[str, str] = {
     "tex": "texture units", "tld4": "texture units", "txq": "texture units", "istypep": "texture units",
     "suld": "surfaces", "sust": "surfaces", "sured": "surfaces", "suq": "surfaces",
-    "mma.sp": "sparse matrix instructions", "mma.sp::ordered_metadata": "sparse matrix instructions",
     "tcgen05": "tensor memory of later GPUs",
     "st.bulk": "bulk initialisation of shared memory",
     "clusterlaunchcontrol": "clusters of later GPUs",

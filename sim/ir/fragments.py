@@ -149,9 +149,9 @@ def elements(b: Builder, register: Any, element: Element) -> list[Any]:
     return [_element(b, x, element, e) for e in range(per_register(element))]
 
 
-def _lowest_exponent(element: Element, pairs: bool) -> int:
-    """Exponent of subnormal numbers; with ``pairs`` (see `_place`) those of eight bits have become f16."""
-    return {Element.F16: -14, Element.E5M2: -14, Element.E4M3: -14 if pairs else -6}.get(element, -126)
+def _lowest_exponent(element: Element, converted: bool) -> int:
+    """Exponent of subnormal numbers; ``converted``: those of eight bits have become f16."""
+    return {Element.F16: -14, Element.E5M2: -14, Element.E4M3: -14 if converted else -6}.get(element, -126)
 
 
 NEVER = -8192
@@ -209,41 +209,54 @@ def is_float(element: Element) -> bool:
     return element <= Element.E5M2
 
 
-def _place(element: Element, pairs: bool, q: int, e: int) -> tuple[int, int]:
-    """Number of element e of column q in its half, and the half: with ``pairs``, elements 2 and 3 form the second half."""
-    return (2 * q + e % 2, e // 2) if pairs else (q * per_register(element) + e, 0)
+class Halves(IntEnum):
+    """Which elements are added up after the others: none; 2 and 3 of each register; or, where they meet those of a sparse
+    matrix so ordered, all of every other register."""
+
+    NONE, ELEMENTS, REGISTERS = range(3)
+
+
+def _place(element: Element, halves: Halves, q: int, e: int) -> tuple[int, int]:
+    """Number of element e of column q in its half, and the half."""
+    if halves == Halves.ELEMENTS:
+        return 2 * q + e % 2, e // 2
+    if halves == Halves.REGISTERS:
+        return q // 2 * per_register(element) + e, q % 2
+    return q * per_register(element) + e, 0
 
 
 Picker = Callable[[int, list[int]], Any]
 """Exponents of element e in the lanes given."""
 
 
-def _tops(b: Builder, register: Any, element: Element, numbers: list[Any], pairs: bool) -> tuple[Picker | None, Any]:
+def _tops(
+    b: Builder, register: Any, element: Element, numbers: list[Any], converted: bool
+) -> tuple[Picker | None, Any]:
     """Exponents of a register's numbers, None if they are not needed; and an i32 that is not 0 if one is unusual."""
     if not is_float(element):
         return None, ir.Constant(I32, 0)
     if BITS[element] == 16:
         both, unusual = _pair_exponents(b, register, element)
         return lambda e, lanes: shuffle(b, both, undefined(both.type), [2 * lane + e for lane in lanes]), unusual
-    tops = [exponents(b, x, _lowest_exponent(element, pairs)) for x in numbers]
+    tops = [exponents(b, x, _lowest_exponent(element, converted)) for x in numbers]
     found: Any = ir.Constant(I32, 0)
     for x in numbers:
         found = b.or_(found, _unusual(b, x))
     return lambda e, lanes: shuffle(b, tops[e], undefined(tops[e].type), lanes), found
 
 
-def spread_a(b: Builder, element: Element, pairs: bool = False) -> Any:
+def spread_a(b: Builder, element: Element, halves: Halves = Halves.NONE) -> Any:
     """Function (register, to, step, sign, exponents, half): a block of A to vectors of 32 lanes, one for each k, ``step``
-    bytes apart; with ``pairs`` (see `_place`) the second ``half`` k later. Exponents of floats, i16, likewise. Returns 0 if
+    bytes apart; the second of ``halves`` is ``half`` k later. Exponents of floats, i16, likewise. Returns 0 if
     all are usual."""
 
     def build(inner: Builder, register: Any, to: Any, step: Any, sign: Any, tops: Any, half: Any) -> Any:
         numbers = elements(inner, register, element)
-        tops_of, unusual = _tops(inner, register, element, numbers, pairs)
+        tops_of, unusual = _tops(inner, register, element, numbers, halves != Halves.NONE)
         for e, x in enumerate(numbers):
             value = _negated(inner, x, sign) if is_float(element) else x
             for q in range(4):
-                k, second = _place(element, pairs, q, e)
+                k, second = _place(element, halves, q, e)
                 at = inner.mul(step, inner.add(half, word(k)) if second else word(k))
                 picks = [i // 4 * 4 + q for i in range(LANES)]
                 store(inner, shuffle(inner, value, undefined(value.type), picks), inner.add(to, at), 64)
@@ -252,10 +265,10 @@ def spread_a(b: Builder, element: Element, pairs: bool = False) -> Any:
                     store(inner, row, inner.add(tops, inner.lshr(at, word(1))), 64)
         return inner.zext(unusual, I64)
 
-    return helper(b, f"spread_a.{element.name}.{pairs:d}", 6, build, I64)
+    return helper(b, f"spread_a.{element.name}.{halves:d}", 6, build, I64)
 
 
-def spread_b(b: Builder, element: Element, pairs: bool = False) -> Any:
+def spread_b(b: Builder, element: Element, halves: Halves = Halves.NONE) -> Any:
     """Function (register, to, exponents, half): a block of B to the eight columns of a tile, in the order COLUMNS, for each k
     in turn. Otherwise as `spread_a`."""
 
@@ -263,12 +276,12 @@ def spread_b(b: Builder, element: Element, pairs: bool = False) -> Any:
         size = number_bytes(element)
         picks = [4 * column + q for q in range(4) for column in COLUMNS]
         numbers = elements(inner, register, element)
-        tops_of, unusual = _tops(inner, register, element, numbers, pairs)
+        tops_of, unusual = _tops(inner, register, element, numbers, halves != Halves.NONE)
 
         def put(turned: Any, at: Any, e: int, bytes_: int) -> None:
             for q in range(4):
                 part = shuffle(inner, turned, undefined(turned.type), range(8 * q, 8 * q + 8))
-                k, second = _place(element, pairs, q, e)
+                k, second = _place(element, halves, q, e)
                 place = inner.mul(word(8 * bytes_), inner.add(half, word(k)) if second else word(k))
                 store(inner, part, inner.add(at, place), 8 * bytes_)
 
@@ -278,4 +291,4 @@ def spread_b(b: Builder, element: Element, pairs: bool = False) -> Any:
                 put(tops_of(e, picks), tops, e, 2)
         return inner.zext(unusual, I64)
 
-    return helper(b, f"spread_b.{element.name}.{pairs:d}", 4, build, I64)
+    return helper(b, f"spread_b.{element.name}.{halves:d}", 4, build, I64)

@@ -55,9 +55,10 @@ def _places(b: Builder, element: Element, bits: Any) -> list[list[Any]]:
     return [[b.icmp_unsigned("==", index, constant(I32, q)) for index in indices] for q in range(4)]
 
 
-def expand(b: Builder, element: Element) -> Any:
+def expand(b: Builder, element: Element, in_halves: bool = False) -> Any:
     """Function (a, tops, register, to, to_tops, chunks, first): the vectors of `spread_a` for 16 rows, with all k.
-    ``register``: where the metadata is; ``first``: thread of four whose word is the first."""
+    ``register``: where the metadata is; ``first``: thread of four whose word is the first. ``in_halves``: even chunks come
+    first, then odd ones."""
     stored, dense, shared = _stored(element)
 
     def build(inner: Builder, a: Any, tops: Any, register: Any, to: Any, to_tops: Any, chunks: Any, first: Any) -> None:
@@ -74,8 +75,13 @@ def expand(b: Builder, element: Element) -> Any:
         if is_float(element):
             tables.append((tops, to_tops, I16, 64, ABSENT & 0xFFFF))
         with counted(inner, chunks) as chunk:
+            number = chunk
+            if in_halves:
+                doubled = inner.shl(chunk, word(1))
+                number = inner.select(inner.icmp_unsigned("<", doubled, chunks), doubled,
+                                      inner.add(inner.sub(doubled, chunks), word(1)))  # fmt: skip
             for half in (0, 1):
-                places = _places(inner, element, _metadata(inner, element, words, chunk, half, first))
+                places = _places(inner, element, _metadata(inner, element, words, number, half, first))
                 for source, target, kind, size, empty in tables:
                     step = 2 * size
                     at = inner.add(source, inner.mul(chunk, word(stored * step)))
@@ -89,7 +95,7 @@ def expand(b: Builder, element: Element) -> Any:
                             value = inner.select(here, numbers[j * shared + i % shared], value)
                         store(inner, value, inner.add(at, word(step * i + size * half)), 64)
 
-    return helper(b, f"expand.{element.name}", 7, build)
+    return helper(b, f"expand.{element.name}.{in_halves:d}", 7, build)
 
 
 def chunk_length(element: Element) -> int:

@@ -31,13 +31,15 @@ from .build import (
     vector,
     word,
 )
-from .fragments import BITS, Element, accumulated, counted, number_bytes, per_register, spread_a, spread_b
+from .fragments import BITS, Element, Halves, accumulated, counted, number_bytes, per_register, spread_a, spread_b
 from .products import EXACT, Product, multiply
 from .sparse import chunk_length, expand
 
 _PAIRS = 2 * LANES
 """16-bit elements of a register."""
 _TRANSPOSED = [i % 8 * 8 + i // 8 for i in range(_PAIRS)]
+SPARSE = 27
+"""Bit of an `mma` format: A is sparse."""
 _MOST_DEPTH = 128
 """Most k of an instruction, counted in numbers."""
 
@@ -75,7 +77,8 @@ def _each_element(b: Builder, kind: Any, case: Callable[[Element], Any]) -> Any:
 
 
 def _is_pairs(element: Element) -> bool:
-    """Whether ``mma`` converts the factors to f16 and multiplies those of even registers so got before the others."""
+    """Whether ``mma`` converts the factors to f16 and multiplies those of even registers so got before the others; of a sparse
+    A a register so got has two of four k, so of B it is every other one as it was."""
     return element in (Element.E4M3, Element.E5M2)
 
 
@@ -90,9 +93,10 @@ def _spread_a(b: Builder, fmt: Any, registers: Any, count: Any, to: Any, tops: A
 
     def case(element: Element) -> Any:
         size, pairs = LANES * number_bytes(element), _is_pairs(element)
+        halves = Halves.ELEMENTS if pairs else Halves.NONE
         step = b.shl(word(size), half)
         columns = word((4 if not pairs else 2) * per_register(element))
-        second = b.lshr(_field(b, fmt, 28, 8), word(1))
+        second = b.lshr(_field(b, fmt, 28, 8), b.add(word(1), _field(b, fmt, SPARSE, 1)))
 
         def one(i: Any) -> Any:
             k = b.mul(b.lshr(i, half), columns)
@@ -105,7 +109,7 @@ def _spread_a(b: Builder, fmt: Any, registers: Any, count: Any, to: Any, tops: A
                 b.add(tops, b.lshr(place, word(1))),
                 second,
             ]
-            return b.call(spread_a(b, element, pairs), args)
+            return b.call(spread_a(b, element, halves), args)
 
         return _all_registers(b, count, one)
 
@@ -117,11 +121,15 @@ def _spread_b(b: Builder, fmt: Any, registers: Any, count: Any, to: Any, tops: A
         pairs = _is_pairs(element)
         size = 8 * number_bytes(element) * (2 if pairs else 4) * per_register(element)
         second = b.lshr(_field(b, fmt, 28, 8), word(1))
+        spread = spread_b(b, element, Halves.ELEMENTS if pairs else Halves.NONE)
+        if pairs:
+            is_sparse = nonzero(b, _field(b, fmt, SPARSE, 1))
+            spread = b.select(is_sparse, spread_b(b, element, Halves.REGISTERS), spread)
 
         def one(i: Any) -> Any:
             place = b.mul(i, word(size))
             args = [_pointer(b, registers, i), b.add(to, place), b.add(tops, b.lshr(place, word(1))), second]
-            return b.call(spread_b(b, element, pairs), args)
+            return b.call(spread, args)
 
         return _all_registers(b, count, one)
 
@@ -141,13 +149,13 @@ def _sum_apart(b: Builder, half: bool, args: list[Any], unusual: Any) -> None:
 
 def _expanded(b: Builder, fmt: Any, lanes: Any, tops: Any, metadata: Any) -> tuple[Any, Any]:
     """Where the vectors of A are, with all k: of a sparse A in other places."""
-    is_sparse = nonzero(b, _field(b, fmt, 27, 1))
+    is_sparse = nonzero(b, _field(b, fmt, SPARSE, 1))
     all_lanes, all_tops = _room(b, _MOST_DEPTH * 256), _room(b, _MOST_DEPTH * 128)
 
     def case(element: Element) -> None:
         chunks = b.udiv(_field(b, fmt, 28, 8), word(chunk_length(element)))
         args = [lanes, tops, _pointer(b, metadata, word(0)), all_lanes, all_tops, chunks, _field(b, fmt, 36, 2)]
-        b.call(expand(b, element), args)
+        b.call(expand(b, element, _is_pairs(element)), args)
 
     with b.if_then(is_sparse):
         used = {int(element): partial(case, element) for element in Element if BITS[element] != 64}
@@ -232,7 +240,7 @@ def mma_format(mods: Mapping[str, str], registers: Mapping[str, int], selector: 
         return out
     one_word = depth // chunk_length(a) <= (8 if BITS[a] <= 8 else 4)
     threads = 2 if (BITS[a] <= 8 and one_word) or (BITS[a] > 8 and not one_word) else 1 if one_word else 0
-    return out | 1 << 27 | selector * threads << 36
+    return out | 1 << SPARSE | selector * threads << 36
 
 
 def stmatrix(b: Builder, ptrs: Any, out: Any, delta: Any, n: Any, trans: Any) -> None:

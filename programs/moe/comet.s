@@ -128,15 +128,15 @@ NEXT:
     ret;
 }
 
-// A thread per pair (token, slot) of all GPUs: index[row] = the pair whose row that is, row_of[pair] = row, if the expert
-// is mine.
+// A thread per pair (token, slot) of all GPUs, my own first: index[row] = the pair whose row that is, row_of[pair] = row, if
+// the expert is mine; mine: [number of, then] tokens that have a row here, once each, in about this order.
 .visible .entry gather_index(
     .param .u64 all_route, .param .u64 all_numbers, .param .u64 start, .param .u64 index, .param .u64 row_of,
-    .param .u32 pairs, .param .u32 all, .param .u32 local, .param .u32 me)
+    .param .u64 mine, .param .u32 pairs, .param .u32 all, .param .u32 local, .param .u32 me, .param .u32 topk)
 {
-    .reg .pred %outside;
-    .reg .b32 %i, %n, %cta, %pairs, %all, %local, %me, %e, %owner, %source, %row;
-    .reg .b64 %all_route, %all_numbers, %start, %index, %at;
+    .reg .pred %outside, %first, %same;
+    .reg .b32 %i, %n, %cta, %pairs, %all, %local, %me, %e, %owner, %source, %row, %topk, %token;
+    .reg .b64 %all_route, %all_numbers, %start, %index, %at, %mine;
     ld.param.u64 %all_route, [all_route];
     ld.param.u64 %all_numbers, [all_numbers];
     ld.param.u64 %start, [start];
@@ -151,6 +151,8 @@ NEXT:
     mad.lo.u32 %i, %cta, %n, %i;
     setp.ge.u32 %outside, %i, %all;
     @%outside ret;
+    mad.lo.u32 %i, %me, %pairs, %i;
+    rem.u32 %i, %i, %all;
     mad.wide.u32 %at, %i, 4, %all_route;
     ld.global.u32 %e, [%at];
     div.u32 %owner, %e, %local;
@@ -169,6 +171,24 @@ NEXT:
     ld.param.u64 %at, [row_of];
     mad.wide.u32 %at, %i, 4, %at;
     st.global.u32 [%at], %row;
+    ld.param.u64 %mine, [mine];
+    ld.param.u32 %topk, [topk];
+    div.u32 %token, %i, %topk;
+    mul.lo.u32 %n, %token, %topk;
+EARLIER:
+    setp.ge.u32 %first, %n, %i;
+    @%first bra FIRST;
+    mad.wide.u32 %at, %n, 4, %all_route;
+    ld.global.u32 %e, [%at];
+    div.u32 %owner, %e, %local;
+    setp.eq.u32 %same, %owner, %me;
+    @%same ret;
+    add.u32 %n, %n, 1;
+    bra EARLIER;
+FIRST:
+    atom.relaxed.gpu.global.add.u32 %n, [%mine], 1;
+    mad.wide.u32 %at, %n, 4, %mine;
+    st.global.u32 [%at+4], %token;
     ret;
 }
 
@@ -296,15 +316,82 @@ SOURCE:
     ld.param.u64 %all_prob, [all_prob];
     ld.param.u64 %partials, [partials];
     ld.param.u32 %topk, [topk];
-    ld.param.u32 %tokens, [tokens];
+    ld.param.u64 %mine, [mine];
+    ld.global.u32 %tokens, [%mine];
     ld.param.u32 %here, [here];
     ld.param.u32 %me, [me];
-    mul.lo.u32 %first_token, %me, %here;
     shl.b32 %units, %width, 3;                       // 16-byte units of a slice
     shl.b32 %stride, %hidden, 1;
 .endm
 
-// Slice %slice of the sums of all tokens, by \blocks blocks of which this is number \block: rows of this GPU, weighted, to
+// A thread has four pieces of 16 bytes of tokens' slices in flight. Piece \i: %in\i, there is one; %found\i, a row of the
+// token is here; sums %d\i_0 to %d\i_7.
+.macro PIECE_STATE i
+    .reg .pred %in\i, %here\i, %found\i;
+    .reg .b32 %token\i, %pair\i, %where\i, %q\i\()_<4>;
+    .reg .b64 %column\i;
+    .reg .f32 %p\i, %d\i\()_<8>;
+.endm
+
+.macro PIECE i
+    setp.lt.u32 %in\i, %unit, %end;
+    div.u32 %pair\i, %unit, %units;
+    mad.wide.u32 %at, %pair\i, 4, %mine;
+    mov.u32 %token\i, 0;
+    @%in\i ld.global.u32 %token\i, [%at+4];
+    rem.u32 %column, %unit, %units;
+    mad.lo.u32 %column, %slice, %units, %column;
+    mul.wide.u32 %column\i, %column, 16;
+    setp.ne.u32 %found\i, %topk, %topk;
+    .rept 8, j
+    mov.f32 %d\i\()_\j, 0f00000000;
+    .endr
+    add.u32 %unit, %unit, %step;
+.endm
+
+.macro PIECE_PLACE i
+    mov.u32 %where\i, NOT_HERE;
+    mad.wide.u32 %at, %pair\i, 4, %row_of;
+    @%in\i ld.global.u32 %where\i, [%at];
+.endm
+
+.macro PIECE_LOAD i
+    setp.ne.u32 %here\i, %where\i, NOT_HERE;
+    or.pred %found\i, %found\i, %here\i;
+    mad.wide.u32 %at, %pair\i, 4, %all_prob;
+    @%here\i ld.global.f32 %p\i, [%at];
+    mad.wide.u32 %at, %where\i, %stride, %result;
+    add.u64 %at, %at, %column\i;
+    @%here\i ld.global.v4.b32 {%q\i\()_0, %q\i\()_1, %q\i\()_2, %q\i\()_3}, [%at];
+    add.u32 %pair\i, %pair\i, 1;
+.endm
+
+.macro PIECE_ADD i
+    @!%here\i bra OTHER_\@;
+    mov.f32 %p, %p\i;
+    SCALED %d\i\()_0, %d\i\()_1, %q\i\()_0
+    SCALED %d\i\()_2, %d\i\()_3, %q\i\()_1
+    SCALED %d\i\()_4, %d\i\()_5, %q\i\()_2
+    SCALED %d\i\()_6, %d\i\()_7, %q\i\()_3
+OTHER_\@:
+.endm
+
+.macro PIECE_SEND i
+    cvt.rn.bf16x2.f32 %q\i\()_0, %d\i\()_1, %d\i\()_0;
+    cvt.rn.bf16x2.f32 %q\i\()_1, %d\i\()_3, %d\i\()_2;
+    cvt.rn.bf16x2.f32 %q\i\()_2, %d\i\()_5, %d\i\()_4;
+    cvt.rn.bf16x2.f32 %q\i\()_3, %d\i\()_7, %d\i\()_6;
+    div.u32 %source, %token\i, %here;
+    mad.wide.u32 %at, %source, 8, %partials;
+    ld.global.u64 %at, [%at];
+    rem.u32 %source, %token\i, %here;
+    mad.lo.u32 %source, %me, %here, %source;
+    mad.wide.u32 %at, %source, %stride, %at;
+    add.u64 %at, %at, %column\i;
+    @%found\i st.global.v4.b32 [%at], {%q\i\()_0, %q\i\()_1, %q\i\()_2, %q\i\()_3};
+.endm
+
+// Slice %slice of the sums of all tokens that have a row here, by \blocks blocks of which this is number \block: rows of this GPU, weighted, to
 // partial[me][token] at the token's home.
 .macro SEND_SLICE block, blocks
     mad.lo.u32 %unit, \block, 128, %t;
@@ -312,56 +399,31 @@ SOURCE:
     mul.lo.u32 %end, %tokens, %units;
 UNIT_\@:
     setp.ge.u32 %over, %unit, %end;
+    vote.sync.all.pred %over, %over, 0xffffffff;
     @%over bra SENT_\@;
-    div.u32 %token, %unit, %units;
-    rem.u32 %column, %unit, %units;
-    add.u32 %token, %token, %first_token;            // every GPU begins with its own
-    rem.u32 %token, %token, %tokens;
-    div.u32 %source, %token, %here;
-    mul.lo.u32 %pair, %token, %topk;
-    mad.lo.u32 %column, %slice, %units, %column;
-    shl.b32 %column, %column, 4;
-    cvt.u64.u32 %wide, %column;
-    mov.u32 %slot, 0;
-    mov.u32 %found, 0;
-    .rept 8, i
-    mov.f32 %c\i, 0f00000000;
+    .rept 4, i
+    PIECE \i
     .endr
+    .rept 4, i
+    mul.lo.u32 %pair\i, %token\i, %topk;
+    .endr
+    mov.u32 %slot, 0;
 SLOT_\@:
-    mad.wide.u32 %at, %pair, 4, %row_of;
-    ld.global.u32 %where, [%at];
-    setp.eq.u32 %over, %where, NOT_HERE;
-    @%over bra OTHER_\@;
-    mad.wide.u32 %at, %pair, 4, %all_prob;
-    ld.global.f32 %p, [%at];
-    mad.wide.u32 %at, %where, %stride, %result;
-    add.u64 %at, %at, %wide;
-    ld.global.v4.b32 {%w0, %w1, %w2, %w3}, [%at];
-    SCALED %c0, %c1, %w0
-    SCALED %c2, %c3, %w1
-    SCALED %c4, %c5, %w2
-    SCALED %c6, %c7, %w3
-    mov.u32 %found, 1;
-OTHER_\@:
-    add.u32 %pair, %pair, 1;
+    .rept 4, i
+    PIECE_PLACE \i
+    .endr
+    .rept 4, i
+    PIECE_LOAD \i
+    .endr
+    .rept 4, i
+    PIECE_ADD \i
+    .endr
     add.u32 %slot, %slot, 1;
     setp.lt.u32 %over, %slot, %topk;
     @%over bra SLOT_\@;
-    setp.eq.u32 %over, %found, 0;
-    @%over bra NONE_\@;
-    cvt.rn.bf16x2.f32 %w0, %c1, %c0;
-    cvt.rn.bf16x2.f32 %w1, %c3, %c2;
-    cvt.rn.bf16x2.f32 %w2, %c5, %c4;
-    cvt.rn.bf16x2.f32 %w3, %c7, %c6;
-    mad.wide.u32 %at, %source, 8, %partials;
-    ld.global.u64 %at, [%at];
-    rem.u32 %token, %token, %here;
-    mad.lo.u32 %token, %me, %here, %token;
-    mad.wide.u32 %at, %token, %stride, %at;
-    add.u64 %at, %at, %wide;
-    st.global.v4.b32 [%at], {%w0, %w1, %w2, %w3};
-NONE_\@:
-    add.u32 %unit, %unit, %step;
+    .rept 4, i
+    PIECE_SEND \i
+    .endr
     bra UNIT_\@;
 SENT_\@:
 .endm
@@ -369,19 +431,21 @@ SENT_\@:
 // The first `senders` blocks communicate, the others multiply.
 .visible .entry layer1(
     .param .u64 mid, .param .u64 w2, .param .u64 result, .param .u64 list, .param .u64 done,
-    .param .u64 row_of, .param .u64 all_prob, .param .u64 partials,
+    .param .u64 mine, .param .u64 row_of, .param .u64 all_prob, .param .u64 partials,
     .param .u32 hidden, .param .u32 ffn, .param .u32 tiles, .param .u32 count, .param .u32 split, .param .u32 senders,
-    .param .u32 topk, .param .u32 tokens, .param .u32 here, .param .u32 me)
+    .param .u32 topk, .param .u32 here, .param .u32 me)
 {
     GEMM_STATE
     EXPERT_STATE
     SIGNAL_STATE
     .reg .pred %over, %sends;
-    .reg .b32 %count_of_tiles, %split, %slice, %width, %senders, %workers, %number, %unit, %step, %end, %units, %w<4>;
-    .reg .b32 %topk, %tokens, %here, %me, %token, %column, %source, %pair, %slot, %found, %where;
-    .reg .b32 %first_token;
-    .reg .b64 %result, %list, %finished, %row_of, %all_prob, %partials, %at;
+    .reg .b32 %count_of_tiles, %split, %slice, %width, %senders, %workers, %number, %unit, %step, %end, %units;
+    .reg .b32 %topk, %tokens, %here, %me, %column, %source, %slot;
+    .reg .b64 %result, %list, %finished, %mine, %row_of, %all_prob, %partials, %at;
     .reg .f32 %p, %v;
+    .rept 4, i
+    PIECE_STATE \i
+    .endr
     ld.param.u64 %list, [list];
     ld.param.u64 %finished, [done];
     ld.param.u32 %hidden, [hidden];
@@ -453,8 +517,9 @@ SENDING:
     .param .u64 partial, .param .u64 route, .param .u64 y,
     .param .u32 hidden, .param .u32 topk, .param .u32 here, .param .u32 local)
 {
-    .reg .pred %inside, %more, %again, %same;
-    .reg .b32 %t, %lane, %token, %cta, %topk, %bytes, %here, %local, %offset, %slot, %earlier, %gpu, %n, %s0, %w<4>;
+    .reg .pred %inside, %more, %leads;
+    .reg .b32 %t, %lane, %token, %cta, %topk, %bytes, %here, %local, %offset, %slot, %gpu, %n, %s0, %w<4>;
+    .reg .b32 %left, %owner, %owners;
     .reg .b64 %partial, %route, %y, %at, %wide, %to;
     .reg .f32 %p, %v, %c<8>;
     ld.param.u64 %partial, [partial];
@@ -474,51 +539,53 @@ SENDING:
     mad.wide.u32 %y, %token, %bytes, %y;
     mul.lo.u32 %n, %token, %topk;
     mad.wide.u32 %route, %n, 4, %route;
+    // A lane knows the GPU of a slot; the first lane of those with the same GPU stands for its sum.
+    setp.lt.u32 %inside, %lane, %topk;
+    mad.wide.u32 %at, %lane, 4, %route;
+    mov.u32 %owner, 0xffffffff;
+    @%inside ld.global.u32 %owner, [%at];
+    div.u32 %owner, %owner, %local;
+    match.any.sync.b32 %n, %owner, 0xffffffff;
+    brev.b32 %n, %n;
+    clz.b32 %n, %n;
+    setp.eq.and.u32 %leads, %n, %lane, %inside;
+    vote.sync.ballot.b32 %owners, %leads, 0xffffffff;
     shl.b32 %offset, %lane, 4;
 COLUMNS:
     setp.lt.u32 %inside, %offset, %bytes;
-    @!%inside ret;
     cvt.u64.u32 %wide, %offset;
     .rept 8, i
     mov.f32 %c\i, 0f00000000;
     .endr
-    mov.u32 %slot, 0;
+    mov.u32 %left, %owners;
 SLOT:
-    mad.wide.u32 %at, %slot, 4, %route;
-    ld.global.u32 %gpu, [%at];
-    div.u32 %gpu, %gpu, %local;
-    mov.u32 %earlier, 0;
-EARLIER:
-    setp.ge.u32 %same, %earlier, %slot;
-    @%same bra FIRST;
-    mad.wide.u32 %at, %earlier, 4, %route;
-    ld.global.u32 %n, [%at];
-    div.u32 %n, %n, %local;
-    add.u32 %earlier, %earlier, 1;
-    setp.ne.u32 %again, %n, %gpu;
-    @%again bra EARLIER;
-    bra NEXT;                                        // that GPU's sum is in already
-FIRST:
+    brev.b32 %slot, %left;
+    clz.b32 %slot, %slot;
+    shfl.sync.idx.b32 %gpu, %owner, %slot, 31, 0xffffffff;
+    sub.u32 %n, %left, 1;
+    and.b32 %left, %left, %n;
     mad.lo.u32 %n, %gpu, %here, %token;
     mad.wide.u32 %at, %n, %bytes, %partial;
     add.u64 %at, %at, %wide;
-    ld.global.v4.b32 {%w0, %w1, %w2, %w3}, [%at];
+    @%inside ld.global.v4.b32 {%w0, %w1, %w2, %w3}, [%at];
     SCALED %c0, %c1, %w0
     SCALED %c2, %c3, %w1
     SCALED %c4, %c5, %w2
     SCALED %c6, %c7, %w3
-NEXT:
-    add.u32 %slot, %slot, 1;
-    setp.lt.u32 %more, %slot, %topk;
+    setp.ne.u32 %more, %left, 0;
     @%more bra SLOT;
     cvt.rn.bf16x2.f32 %w0, %c1, %c0;
     cvt.rn.bf16x2.f32 %w1, %c3, %c2;
     cvt.rn.bf16x2.f32 %w2, %c5, %c4;
     cvt.rn.bf16x2.f32 %w3, %c7, %c6;
     add.u64 %to, %y, %wide;
-    st.global.v4.b32 [%to], {%w0, %w1, %w2, %w3};
+    @%inside st.global.v4.b32 [%to], {%w0, %w1, %w2, %w3};
     add.u32 %offset, %offset, 512;
-    bra COLUMNS;
+    shl.b32 %n, %lane, 4;
+    sub.u32 %n, %offset, %n;
+    setp.lt.u32 %more, %n, %bytes;
+    @%more bra COLUMNS;
+    ret;
 }
 
 .host main {
@@ -540,6 +607,7 @@ NEXT:
     buffer start : u32[experts] = zeros;
     buffer index : u32[local * rows] = zeros;
     buffer row_of : u32[ngpus, pairs] = full(NOT_HERE);
+    buffer mine : u32[1 + tokens] = zeros;
     buffer shard : bf16[here, hidden] = zeros;       // the own tokens in the symmetric heap
     buffer shards : u64[ngpus] = addresses(shard);
     buffer all_x : bf16[tokens, hidden] = zeros;
@@ -565,7 +633,7 @@ NEXT:
     launch plan on all grid(1) block(256) (table, plan, loads, tiles, totals, experts, gpu, ngpus, groups, rows);
     launch order on all grid(1) block(round_up(local, 32)) (table, loads, start, tiles, experts, gpu, ngpus, rows);
     launch gather_index on all grid(ceil_div(ngpus * pairs, 256)) block(256)
-        (all_route, all_numbers, start, index, row_of, pairs, ngpus * pairs, local, gpu);
+        (all_route, all_numbers, start, index, row_of, mine, pairs, ngpus * pairs, local, gpu, topk);
     each gpu g {
         fetch totals@g stream 0;
     }
@@ -583,8 +651,8 @@ NEXT:
             launch activate on g grid(ffn / 64, n) block(128) (mid, tiles, ffn);
         }
         launch layer1 on g grid(max(senders + 1, sm.count * resident)) block(128)
-            (mid, w2, result, tiles, done, row_of, all_prob, partials,
-             hidden, ffn, rows / tile, n, split, senders, topk, tokens, here, g);
+            (mid, w2, result, tiles, done, mine, row_of, all_prob, partials,
+             hidden, ffn, rows / tile, n, split, senders, topk, here, g);
     }
     launch barrier_all on all grid(1) block(64) (all_flags, flags, 16, ngpus);
     launch reduce on all grid(here / 4) block(128) (partial, route, y, hidden, topk, here, local);

@@ -15,6 +15,7 @@ import numpy as np
 
 from isa.image import Image
 
+from .calibrate_memory import MEMORY_RULES, Rule
 from .config import Config, ConfigError
 from .machine import Machine
 from .points import run_table
@@ -29,16 +30,6 @@ OPERATIONS = 128
 SHORT, LONG = 2, 6
 """Rounds of the two runs whose difference is the time of the operations."""
 WARPS = 32
-
-
-@dataclass(frozen=True)
-class Rule:
-    """``value(figure median, configuration)`` of the figure called ``name`` under the conditions ``where``."""
-
-    key: str
-    name: str
-    where: Mapping[str, Any]
-    value: Callable[[float, Config], float]
 
 
 def _latency(key: str, op: str, less: float = 0.0, parts: int = 1) -> Rule:
@@ -58,6 +49,7 @@ def _slice_ticks(per_ns: float, config: Config) -> float:
 
 
 RULES = (
+    *MEMORY_RULES,
     *(_latency(k, op) for k, op in (
         ("ffma", "fma_f32"), ("fadd", "add_f32"), ("imad", "mad_lo_s32"), ("imad_hi", "mul_hi_u32"), ("alu", "lop3_b32"),
         ("half", "fma_f16x2"), ("fp64", "fma_f64"), ("mufu", "ex2_ftz"), ("popc", "popc_b32"), ("idiv32", "div_u32"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes as c
 
 HASH_BLOCKS, HASH_THREADS = 264, 512
+SHARED_BYTES, MAX_DYNAMIC_SHARED = 48 << 10, 8
+"""Dynamic shared memory that needs no asking for; the attribute that asks."""
 
 
 class Driver:
@@ -107,5 +109,7 @@ class Driver:
     ) -> None:
         """`values`: ctypes numbers, the parameters."""
         self.use(gpu)
+        if shared > SHARED_BYTES:
+            self("cuFuncSetAttribute", function, MAX_DYNAMIC_SHARED, shared)
         args = (c.c_void_p * len(values))(*[c.cast(c.byref(v), c.c_void_p) for v in values])
         self("cuLaunchKernel", function, *grid, *block, shared, self.streams[gpu], args, None)

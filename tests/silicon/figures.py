@@ -46,11 +46,27 @@ def of_launch(launch: dict, blocks: Lines, is_loaded: bool) -> dict:
     return found
 
 
+def _of_phases(figure: dict, launches: list, times: list) -> float:
+    """What a point means (sim/points.py): a rate of two phases, or cycles of a step."""
+    gpu, last = figure.get("gpu", 0), launches[-1]["phase"]
+    spans = [
+        max(t["span_ns"] for x, t in zip(launches, times, strict=True) if (x["phase"], x["gpu"]) == (phase, gpu))
+        for phase in range(last + 1)
+        if any((x["phase"], x["gpu"]) == (phase, gpu) for x in launches)
+    ]
+    if figure["kind"] == "rate":
+        return round(figure["units"] / (spans[-1] - spans[-2]), 4)
+    at = max(i for i, x in enumerate(launches) if x["gpu"] == gpu)
+    return round(times[at]["block0_cycles"] / figure["per"], 2)
+
+
 def of_case(case: dict, times: list[dict]) -> dict:
     """The figures of a case from the median times of its launches: latency in ns, bandwidth in GB/s."""
     figure, launches = case.get("figure", {"kind": "time"}), case["launches"]
     if figure["kind"] == "time":
         return {"time_ns": max(t["span_ns"] for t in times)}
+    if figure["kind"] in ("rate", "cycles"):
+        return {"value": _of_phases(figure, launches, times)}
     if figure["kind"] == "latency":
         at = next(i for i, launch in enumerate(launches) if launch.get("plays", True))
         return {"latency_ns": round(times[at]["block0_ns"] / figure["per"], 1)}

@@ -63,8 +63,12 @@ class Bench:
         return address
 
     def go(self, spec: str, case: dict, places: dict, epoch: int) -> None:
-        """All launches of a case, once."""
+        """All launches of a case, once; a phase begins when the one before is over."""
+        phase = 0
         for launch in case["launches"]:
+            if launch.get("phase", 0) != phase:
+                self.cuda.sync()
+                phase = launch["phase"]
             values = []
             for p in launch["params"]:
                 if "buffer" in p:

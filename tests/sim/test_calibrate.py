@@ -26,6 +26,12 @@ def test_values_follow_the_figures() -> None:
     assert found == {"sm.latency.iadd_cycles": 5.0, "sm.interval.mufu_cycles": 8.0, "fence.gpu_cycles": 600.0}
 
 
+def test_a_hop_is_what_a_peer_load_leaves() -> None:
+    """4 hops and 282 - 170 + 421 + 128 cycles of an H200 at 1.98 GHz."""
+    (found,) = recompute([figure("peer_load_latency", 1061.0, op="ld.relaxed.sys")], Config.load())
+    assert (found.key, found.measured) == ("nvlink.hop_ns", round((1061 - 661) / 4 / 1.98, 2))
+
+
 def test_every_rule_names_a_key() -> None:
     config = Config.load()
     assert all(config[rule.key] for rule in RULES)

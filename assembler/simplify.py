@@ -8,15 +8,18 @@ constants added to an address moved into the offset of the access, two integer o
 | `add.s64 d, a, 16; ld [d]` | `ld [a+16]` | the same |
 | `mul.lo.s32 t, a, b; add.s32 d, t, c` | `mad.lo.s32 d, a, b, c` | IMAD |
 | `shl.b32 t, a, 3; add.s32 d, t, c` | `mad.lo.s32 d, a, 8, c` | IMAD or LEA |
-| `mul.wide.s32 t, a, b; add.s64 d, t, c` | `mad.wide.s32 d, a, b, c` | IMAD.WIDE |
+| `mul.wide.s32 t, a, b; add.s64 d, t, c` | `mad.wide.s32 d, a, b, c` | IMAD.WIDE, for each sum |
+| `shl.b64 t, a, 3; add.s64 d, t, c` | `mad.lo.s64 d, a, 8, c` | LEA, LEA.HI.X |
 | `and.b32 t, a, b; xor.b32 d, t, c` | `lop3.b32 d, a, b, c` | LOP3 |
 | `setp.lt.s32 t, a, b; or.pred p, t, q` | `setp.lt.or.s32 p, a, b, q` | ISETP |
 
-A result with several readers is not computed again for each of them. Results are the same to the last bit.
+A result with several readers is not computed again for each of them, but for wide products. Results are the same to the
+last bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 
 from assembler.facts import CONST, MEM_REG, PRED, REG, SYM, Facts
@@ -28,6 +31,8 @@ from isa.types import BY_CODE
 
 FARTHEST = 1 << 23
 """Offsets of accesses are signed 24-bit numbers in the machine code of sm_90."""
+FARTHEST_COPY = 1 << 20
+"""Of asynchronous copies: more than shared memory has."""
 _COPIES = frozenset((
     "mov.b32", "mov.u32", "mov.s32", "mov.f32", "mov.b64", "mov.u64", "mov.s64", "mov.f64",
     "cvta.to.global.u64", "cvta.global.u64",
@@ -35,11 +40,12 @@ _COPIES = frozenset((
 _SUMS = frozenset(("add.s32", "add.u32", "add.s64", "add.u64"))
 _PRODUCTS = frozenset(("mul.lo.s32", "mul.lo.u32", "shl.b32"))
 _WIDE = frozenset(("mul.wide.s32", "mul.wide.u32"))
+_PRODUCTS_WIDE = _WIDE | {"shl.b64"}
 _LOGIC = {"and.b32": 0xF0 & 0xCC, "or.b32": 0xF0 | 0xCC, "xor.b32": 0xF0 ^ 0xCC}
 _JOINS = {"and.pred": "and", "or.pred": "or", "xor.pred": "xor"}
 _TABLES = (0xF0, 0xCC, 0xAA)
 """lop3: what the table is made of for its three sources (PTX ISA 9.0, 9.7.8.6)."""
-_FOLDED = frozenset((Kind.LD, Kind.ST, Kind.ATOM, Kind.RED, Kind.LDMATRIX, Kind.STMATRIX))
+_FOLDED = frozenset((Kind.LD, Kind.ST, Kind.ATOM, Kind.RED, Kind.LDMATRIX, Kind.STMATRIX, Kind.CPASYNC))
 
 
 @lru_cache(maxsize=4096)
@@ -116,6 +122,7 @@ def _replaced(facts: Facts, step: Step, entry: Entry, source: Entry, found: int,
 def _fold_address(facts: Facts, index: int) -> None:
     """`[d]` with d = a + constant is `[a + constant]`."""
     step = facts.steps[index]
+    farthest = FARTHEST_COPY if step.kind == Kind.CPASYNC else FARTHEST
     for i, entry in enumerate(step.entries):
         if entry[KIND] != MEM_REG or entry[ROLE] != READ:
             continue
@@ -131,7 +138,7 @@ def _fold_address(facts: Facts, index: int) -> None:
             if a[KIND] != REG or b[KIND] != CONST or not facts.unchanged(a[VALUE], found, index):
                 break
             moved = offset + _signed(b)
-            if not -FARTHEST <= moved < FARTHEST:
+            if not -farthest <= moved < farthest:
                 break
             base, offset, at = a[VALUE], moved, found
         if base != entry[VALUE]:
@@ -161,12 +168,21 @@ def _fuse(facts: Facts, index: int) -> None:
         _fuse_test(facts, index)
 
 
-def _inner(facts: Facts, index: int, entry: Entry, ops: object) -> int:
-    """The step that computes a source for this step alone, if it is one of ``ops`` and can be computed here; or -1."""
-    if entry[KIND] not in (REG, PRED) or not facts.only_reader(entry[VALUE], index):
+def _inner(facts: Facts, index: int, entry: Entry, ops: Collection[str]) -> int:
+    """The step that computes a source, if it is one of ``ops`` and can be computed here; or -1.
+
+    It computes it for this step alone, or it is a wide product and all its readers are sums.
+    """
+    if entry[KIND] not in (REG, PRED):
         return -1
     found = facts.definition(entry[VALUE], index)
-    if found < 0 or facts.steps[found].op not in ops:  # type: ignore[operator]
+    if found < 0 or facts.steps[found].op not in ops:
+        return -1
+    if not facts.only_reader(entry[VALUE], index) and (
+        facts.steps[found].op not in _WIDE
+        or entry[VALUE] in facts.kept
+        or any(facts.steps[reader].op not in _SUMS for reader in facts.reads[entry[VALUE]])
+    ):
         return -1
     sources = [e for e in facts.steps[found].entries if e[ROLE] != WRITE]
     fine = all(e[KIND] == CONST or facts.unchanged(e[VALUE], found, index) for e in sources if e[KIND] != SYM)
@@ -189,15 +205,17 @@ def _fuse_sum(facts: Facts, index: int, type_: str) -> None:
     if any(e[ROLE] != READ or e[KIND] not in (REG, CONST) for e in terms) or d[KIND] != REG:
         return
     for term, other in (terms, terms[::-1]):
-        found = _inner(facts, index, term, _WIDE if type_ == "s64" else _PRODUCTS)
+        found = _inner(facts, index, term, _PRODUCTS_WIDE if type_ == "s64" else _PRODUCTS)
         if found < 0:
             continue
         inner = facts.steps[found]
         _, a, b = inner.entries
-        if inner.op == "shl.b32":
-            if b[KIND] != CONST or b[VALUE] > 31:
+        if inner.op.startswith("shl"):
+            if b[KIND] != CONST or b[VALUE] >= int(type_[1:]) or a[KIND] != REG:
                 continue
-            b = (CONST, READ, code("s32"), 0, 1 << b[VALUE], 0)
+            b = (CONST, READ, code(type_), 0, 1 << b[VALUE], 0)
+            _put(facts, index, f"mad.lo.{type_}", [_typed(d, type_), _typed(a, type_), b, _typed(other, type_)])
+            return
         narrow = "u32" if inner.op == "mul.wide.u32" else "s32"
         name = f"mad.wide.{narrow}" if type_ == "s64" else "mad.lo.s32"
         wide = narrow[0] + "64" if type_ == "s64" else "s32"

@@ -16,8 +16,9 @@ _FLEXIBLE = frozenset(("add", "sub", "mov", "cvta"))
 _SLOW_MUFU = frozenset(("lg2", "rsqrt", "sqrt"))
 
 
-def latency_class(op: Op, guards: bool = False) -> str:
-    """The class of an Op; ``guards``: it writes a predicate that first guards an instruction."""
+def latency_class(op: Op, guards: bool = False, scales: bool = False) -> str:
+    """The class of an Op; ``guards``: it writes a predicate that first guards an instruction; ``scales``: it multiplies by
+    a constant power of two."""
     row, name = op.instr.latency, op.instr.mnemonic
     wide = any(t in _WIDE for t in op.types)
     if row == "alu":
@@ -25,7 +26,9 @@ def latency_class(op: Op, guards: bool = False) -> str:
     if row in ("imad", "imad_hi"):
         if "wide" in op.mods.values():
             return "imad_wide"
-        return "imul64" if wide else row
+        if wide:
+            return "lea64" if scales and name == "mad" and "lo" in op.mods.values() else "imul64"
+        return row
     if row in ("cvt", "cvt64"):
         return _conversion(op, row)
     if row == "mufu":
@@ -82,7 +85,7 @@ PIPES = {
     **dict.fromkeys(("mma", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8"), 5),
     **dict.fromkeys(("wgmma", "branch", "barrier", "fence", "misc", "sreg", "param"), 6),
     **{"movmatrix": 16, "vote": 1, "video": 1, "lsu": 16, "shfl": 16, "shfl_idx": 16},
-    **dict.fromkeys(("setp_guard", "iadd", "iadd64", "logic64", "field", "field64"), 1),
+    **dict.fromkeys(("setp_guard", "iadd", "iadd64", "lea64", "logic64", "field", "field64"), 1),
     **dict.fromkeys(("imad_wide", "imul64"), 2),
     **dict.fromkeys(("flo", "brev", "frcp32", "fsqrt32", "irem32", "idiv32s", "mufu_pair", "mufu_angle"), 4),
     **dict.fromkeys(("mufu_scaled", "rcp_scaled", "div_approx", "div_full"), 4),
@@ -97,7 +100,7 @@ def pipe(name: str, pc: int) -> int:
 
 FIXED = frozenset((
     "ffma", "fadd", "half", "alu", "imad", "imad_hi", "fp64", "branch", "misc", "param", "mma", "mma_half", "mma_pair",
-    "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8", "setp_guard", "iadd", "iadd64", "logic64", "field", "field64",
+    "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8", "setp_guard", "iadd", "iadd64", "lea64", "logic64", "field", "field64",
     "imad_wide", "imul64",
 ))  # fmt: skip
 """Classes whose latency the compiler knows: waiting for them is no scoreboard's."""

@@ -260,6 +260,15 @@ def _guards(image: Image, pc: int, row: Row) -> bool:
     return False
 
 
+def _scales(row: Row) -> bool:
+    """Whether the second factor of a multiply-add is a constant power of two."""
+    return any(
+        o.kind == OperandKind.CONST and o.value > 0 and o.value & o.value - 1 == 0
+        for o in row.operands
+        if o.group == 2 and row.op.instr.mnemonic == "mad"
+    )
+
+
 @dataclass
 class Code:
     """Packed program: ``rows`` int64[n, 16], ``side`` int64, ``pool`` bytes of constants."""
@@ -295,7 +304,7 @@ def pack(image: Image, timing: Callable[[str], tuple[int, int, int]], compile_op
         where = f"{file}:{line}:{column}"
         _set_scores(row)
         PACKERS[op.kind](row)
-        row.latency = latency_class(op, _guards(image, pc, row))
+        row.latency = latency_class(op, _guards(image, pc, row), _scales(row))
         rows.append((row, int(image.guard[pc]), (*timing(row.latency), pipe(row.latency, pc)), where))
     names = sorted({row.lane_name for row, *_ in rows if row.lane_name})
     addresses = compile_ops(names)

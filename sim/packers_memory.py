@@ -191,7 +191,7 @@ def copy_async(row: "Row") -> None:
     row.refs[0] = row.ref(target) if target.kind == OperandKind.MEM_REG else row.program.constant(0, 32)
     wide = target.kind == OperandKind.MEM_REG and BY_CODE[target.type].bits == 64
     offset = target.offset if target.kind == OperandKind.MEM_REG else row.value(target)
-    row.sub |= size.bit_length() - 1 | wide << 41 | offset << 48
+    row.sub |= size.bit_length() - 1 | wide << 41 | offset << 43
     extra = [g for name, g in named.items() if name not in ("d", "a", "size", "cp")][1:] if len(numbers) > 1 else []
     if len(numbers) > 1 and not extra:
         extra = [data[1]]

@@ -36,6 +36,8 @@ from ..raw import ctz, match8, popcount, prefetch_word
 from ..sm.cache_hints import AGE, Priority
 
 MAX_LINES = 1 << 20
+_DUEL_MOST = 512
+"""Bound of the difference of misses that decides where new lines go."""
 _l = Layout(L2_BLOCK)
 SETS = _l.field(3 * MAX_LINES, align=8)
 """For each set three words of each of its ways, one kind after the other: tags, ``(line + 1) << 8 | dirty << 4 | valid
@@ -47,6 +49,10 @@ SLICE_FREE = _l.field(256)
 CHANNEL_FREE = _l.field(1024)
 CHANNEL_WRITES = _l.field(1024)
 """Whether the channel's last transfer was a write."""
+DUEL = _l.field()
+"""Misses in sets that keep what was used last less misses in sets that keep what they have."""
+INSERTED = _l.field()
+"""Lines brought in at the end of the order in which lines leave."""
 WRITTEN = _l.field()
 """Cycle at which the last store or atomic so far is performed."""
 READ_SECTORS = _l.field()
@@ -141,6 +147,28 @@ def _find(A, P, g, line):
 
 
 @inline
+def _insert(A, P, g, t, line, way):
+    """The place of a new line in the order in which lines of its set leave: last, or next.
+
+    Reading 67 MB again and again is measured at 8.4 TB/s, 134 MB at 6.0: the part of them that fits stays, where
+    replacing the least recently used would leave nothing. So most lines that loads bring leave first unless used again, where
+    that misses less: of 32 sets one does always the one, one always the other (Qureshi and others, ISCA 2007).
+    """
+    leader = _hash(line) % (P[L2_LINES] // P[L2_WAYS]) & 31
+    if leader == 0:
+        A[g + DUEL] = min(A[g + DUEL] + 1, _DUEL_MOST)
+    elif leader == 1:
+        A[g + DUEL] = max(A[g + DUEL] - 1, -_DUEL_MOST)
+    used = way + P[L2_WAYS]
+    if leader != 0 and (leader == 1 or A[g + DUEL] >= 0) and A[way]:
+        A[g + INSERTED] += 1
+        if A[g + INSERTED] & 31:
+            A[used] = min(A[used], t)
+            return
+    A[used] = t
+
+
+@inline
 def l2_prefetch(A, P, g, line):
     """Bring near what `_find` will read for ``line``, and more of the set."""
     first = _set(P, g, line)
@@ -157,6 +185,7 @@ def _allocate(A, P, g, t, line, way):
         dirty = popcount(old & 15)
         free = max(t, _channel(A, P, g, t, (old >> TAG_LINE) - 1, dirty, 1) - P[HBM_WRITE_QUEUE])
         A[g + HBM_WRITE_BYTES] += 32 * dirty
+    _insert(A, P, g, t, line, way)
     A[way] = (line + 1) << TAG_LINE
     A[way + 2 * P[L2_WAYS]] = 0
     return free
@@ -175,7 +204,8 @@ def l2_read(A, P, g, t, line, sectors):
     if way < 0:
         way = -1 - way
         start = _allocate(A, P, g, start, line, way)
-    A[way + P[L2_WAYS]] = t
+    elif A[way + 2 * P[L2_WAYS]] <= t:
+        A[way + P[L2_WAYS]] = t
     missing = sectors & ~A[way]
     if missing == 0:
         A[g + HITS] += count

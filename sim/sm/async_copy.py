@@ -86,7 +86,7 @@ def _targets(A, P, s, w, row, size, mask):
         scratch(A, s),
         operand(A, row, 0, registers(A, s, w)),
         sub >> 41 & 1,
-        sub >> 48,
+        sub >> 43,
         size,
         mask,
         0,

@@ -9,7 +9,9 @@ from sim.latency import FIXED, PIPES, latency_class
 
 def test_every_instruction_has_numbers_and_a_pipe() -> None:
     config = Config.load()
-    for name in {latency_class(op, guards) for row in ROWS for op in instances(row) for guards in (False, True)}:
+    for name in {
+        latency_class(op, g, s) for row in ROWS for op in instances(row) for g in (False, True) for s in (False, True)
+    }:
         latency, interval, slots = config.timing(name)
         assert latency > 0 and interval > 0 and slots > 0 and PIPES[name] >= 0
     assert set(PIPES) >= FIXED
@@ -31,3 +33,8 @@ def test_classes(opcode: str, name: str) -> None:
 def test_a_comparison_that_guards_takes_longer() -> None:
     op = resolve("setp.lt.s32", ("r", "r", "r"))
     assert (latency_class(op), latency_class(op, guards=True)) == ("alu", "setp_guard")
+
+
+def test_an_address_takes_what_two_scaled_additions_do() -> None:
+    op = resolve("mad.lo.s64")
+    assert (latency_class(op), latency_class(op, scales=True)) == ("imul64", "lea64")

@@ -99,7 +99,7 @@ def test_a_part_of_what_does_not_fit_stays() -> None:
     mov.u32 %r5, 0;
     P: mov.u64 %rd3, %rd1; mov.u32 %r6, 0;
     L: ld.global.cg.u32 %r1, [%rd3]; add.u64 %rd3, %rd3, 128; add.u32 %r6, %r6, 1; setp.lt.u32 %p1, %r6, 1536; @%p1 bra L;
-    add.u32 %r5, %r5, 1; setp.lt.u32 %p2, %r5, 5; @%p2 bra P;"""
+    add.u32 %r5, %r5, 1; setp.lt.u32 %p1, %r5, 5; @%p1 bra P;"""
     counters, _ = run(body, overrides=("l2.lines=1024",))
     assert counters["l2_hits"] + counters["l2_misses"] == 5 * 1536
     assert 0.4 * 4 * 1024 < counters["l2_hits"] <= 4 * 1024

@@ -227,5 +227,5 @@ def _halves(writer: Writer, pair: Entry) -> list[Entry]:
 
 def _opcode(op: Op, kind: str, sums: str) -> str:
     tail = [sums, kind, kind, sums, *([op.mods["bitop"], "popc"] if "bitop" in op.mods else [])]
-    extra = ["satfinite"] if "satfinite" in op.mods else []
+    extra = [op.mods[name] for name in ("satfinite", "rnd") if name in op.mods]
     return ".".join(["mma.sync.aligned", _TILES[kind], "row.col", *extra, *tail])

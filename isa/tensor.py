@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .floats import RND
 from .instr import Instr, Kind
 
 _PTX = "PTX ISA 9.0, 9.7.14."
@@ -35,6 +36,8 @@ def _mma(
     slots = {"shape": (shape,), "dtype": (sums,), "atype": inputs, "btype": inputs, "ctype": (sums,)}
     if form:
         slots["bitop"] = ("xor", "and")
+    if sums == "f64":
+        slots["rnd"], extra = RND, "{.rnd}"
     return Instr(
         f"mma.sync.aligned.shape.row.col{extra}.dtype.atype.btype.ctype{form} {operands}",
         slots,

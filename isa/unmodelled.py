@@ -25,7 +25,6 @@ _LATER: tuple[tuple[str, str], ...] = (
      "modes of tensor copies of later GPUs"),
     (r"tensormap\.replace\..*swizzle_atomicity", "tensor maps of later GPUs"),
     (r"mma\..*\b(kind::\w+|block_scale|e[23]m[123])\b", "matrix formats of later GPUs"),
-    (r"wmma\.mma\..*\.(rz|rm|rp)(\.|$)", "directed rounding of products of .f64"),
     (r"(ldmatrix|stmatrix)\..*\b(m16n16|m8n16|m16n8)\b", "matrices of 8-bit elements of later GPUs"),
 )  # fmt: skip
 """Pattern of an opcode -> what later GPUs (sm_100 and up) have for it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from .floats import RND
 from .instr import Instr, Kind
 
 _PTX = "PTX ISA 9.0, 9.7.14.4."
@@ -157,7 +158,7 @@ ROWS = (
     _mma(_PLAIN, ".dtype.ctype", {**_ORDER, "shape": _WIDE, "dtype": _SUM[:2], "ctype": _SUM[:2]}, ("b32",) * 3),
     _mma(_PLAIN, _TYPED + "{.satfinite}", {**_ORDER, "shape": _ANY[:-1], **_typed(_FACTORS[1:-1], ("f32", "s32"))},
          ("dtype", "b32", "ctype")),
-    _mma(_PLAIN, _TYPED + "{.rn}", {**_ORDER, "shape": ("m8n8k4",), **_typed(("f64",), ("f64",))}, ("f64",) * 3),
+    _mma(_PLAIN, "{.rnd}" + _TYPED, {**_ORDER, "shape": ("m8n8k4",), "rnd": RND, **_typed(("f64",), ("f64",))}, ("f64",) * 3),
     _mma(".bitop.popc.sync.aligned.row.col.shape", _TYPED,
          {"bitop": ("xor", "and"), "shape": ("m8n8k128",), **_typed(("b1",), ("s32",))}, ("s32", "b32", "s32")),
 )  # fmt: skip

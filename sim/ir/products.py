@@ -3,12 +3,17 @@ multiply-add in the order of k, so that results do not depend on the CPU. That i
 others it is an approximation several times as fast as aligned.py, for those who ask for it.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any
 
 from llvmlite import ir
 
+from isa import rounding
+
 from . import floats
+from .algebra import Value
 from .build import (
     F32,
     F64,
@@ -35,21 +40,65 @@ from .fragments import counted, helper
 class Product(IntEnum):
     """What is added up, and what the accumulator is."""
 
-    F32, F16, S32, S32_SATURATED, XOR, AND, F64 = range(7)
+    F32, F16, S32, S32_SATURATED, XOR, AND, F64, F64_DIRECTED = range(8)
 
 
-EXACT = (Product.S32, Product.S32_SATURATED, Product.XOR, Product.AND, Product.F64)
+EXACT = (Product.S32, Product.S32_SATURATED, Product.XOR, Product.AND, Product.F64, Product.F64_DIRECTED)
 """Those for which this is what silicon does."""
+
+
+_DOUBLE = (Product.F64, Product.F64_DIRECTED)
+MODES = ("rn", "rz", "rm", "rp")
+"""Rounding of products of .f64; F64_DIRECTED is for those but the first."""
 
 
 def number_of(product: Product) -> ir.Type:
     """Type in which factors are multiplied."""
-    return F64 if product == Product.F64 else I32 if product in (Product.XOR, Product.AND) else F32
+    return F64 if product in _DOUBLE else I32 if product in (Product.XOR, Product.AND) else F32
 
 
 def _registers(product: Product) -> int:
     """Registers of an accumulator for eight rows and a tile of eight columns."""
     return 1 if product == Product.F16 else 2
+
+
+def _directed(builder: Builder) -> Any:
+    """Function (x, y, total, mode): the 32 f64 at ``total`` become x * y + total, rounded as MODES[mode]."""
+
+    def build(inner: Builder, x: Any, y: Any, total: Any, mode: Any) -> None:
+        a, b, c = (Value(inner, load(inner, at, vector(F64), 64), "f64") for at in (x, y, total))
+        found = rounding.fma(a, b, c, MODES[-1]).v
+        for i, name in enumerate(MODES[1:-1], 1):
+            is_mode = inner.icmp_unsigned("==", mode, word(i))
+            found = inner.select(is_mode, rounding.fma(a, b, c, name).v, found)
+        store(inner, found, total, 64)
+
+    return helper(builder, "fma.directed", 4, build)
+
+
+@dataclass(frozen=True)
+class _Rounded:
+    """Fused multiply-add in a direction, of numbers that go through memory because the function for it is not inlined."""
+
+    b: Builder
+    mode: Any
+    rooms: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, b: Builder, mode: Any) -> "_Rounded":
+        rooms = []
+        for _ in range(3):
+            room = b.alloca(ir.ArrayType(F64, LANES))
+            room.align = 64
+            rooms.append(b.ptrtoint(room, I64))
+        return cls(b, mode, tuple(rooms))
+
+    def step(self, *factors: Any) -> Any:
+        """x * y + total."""
+        for value, room in zip(factors, self.rooms, strict=True):
+            store(self.b, value, room, 64)
+        self.b.call(_directed(self.b), [*self.rooms, self.mode])
+        return load(self.b, self.rooms[2], vector(F64), 64)
 
 
 def _step(b: Builder, product: Product, x: Any, y: Any, total: Any) -> Any:
@@ -64,7 +113,7 @@ def _begin(b: Builder, product: Product, old: list[Any]) -> list[Any]:
     if product == Product.F16:
         parts = [b.trunc(b.lshr(old[0], constant(I32, s)), vector(I16)) for s in (0, 16)]
         return [floats.half_to_single(b, x) for x in parts]
-    if product in (Product.F32, Product.F64):
+    if product in (Product.F32, *_DOUBLE):
         return [b.bitcast(x, vector(number_of(product))) for x in old]
     return [ir.Constant(vector(number_of(product)), None)] * 2
 
@@ -74,7 +123,7 @@ def _end(b: Builder, product: Product, old: list[Any], sums: list[Any]) -> list[
     if product == Product.F16:
         x, y = (b.zext(floats.single_to_half(b, v), vector(I32)) for v in sums)
         return [b.or_(x, b.shl(y, constant(I32, 16)))]
-    if product in (Product.F32, Product.F64):
+    if product in (Product.F32, *_DOUBLE):
         return sums
     if product in (Product.S32, Product.S32_SATURATED):
         sums = [b.fptosi(x, vector(I32)) for x in sums]
@@ -94,7 +143,7 @@ def multiply(b: Builder, product: Product, halves: int, tiles: int) -> Any:
     """Function (a, rows of b, c, d, base, depth): products of 8 or 16 rows (``halves``) with ``tiles`` tiles of columns.
 
     ``c`` and ``d``: addresses of arrays of i64, which with ``base`` added are the addresses of the accumulator's registers
-    before and after; ``c`` 0: zeros.
+    before and after; ``c`` 0: zeros. F64_DIRECTED takes its mode (MODES) besides.
     """
     number, count = number_of(product), _registers(product)
     size = 8 if number == F64 else 4
@@ -114,7 +163,8 @@ def multiply(b: Builder, product: Product, halves: int, tiles: int) -> Any:
             out[-1].add_incoming(value, block)
         return out
 
-    def build(inner: Builder, a: Any, rows: Any, c: Any, d: Any, base: Any, depth: Any) -> None:
+    def build(inner: Builder, a: Any, rows: Any, c: Any, d: Any, base: Any, depth: Any, *mode: Any) -> None:
+        rounded = _Rounded.of(inner, *mode) if mode else None
         old = old_registers(inner, c, base)
         groups = [old[i * count : (i + 1) * count] for i in range(len(places))]
         first = [x for group in groups for x in _begin(inner, product, group)]
@@ -132,7 +182,8 @@ def multiply(b: Builder, product: Product, halves: int, tiles: int) -> Any:
                 for e in (0, 1):
                     y[tile, e] = _columns(inner, row, e, number)
                 row = inner.add(row, step)
-            after = [_step(inner, product, x[half], y[tile, e], totals[2 * i + e])
+            step_of = rounded.step if rounded else partial(_step, inner, product)
+            after = [step_of(x[half], y[tile, e], totals[2 * i + e])
                      for i, (tile, half) in enumerate(places) for e in (0, 1)]  # fmt: skip
             for total, value in zip(totals, after, strict=True):
                 total.add_incoming(value, inner.block)
@@ -141,7 +192,7 @@ def multiply(b: Builder, product: Product, halves: int, tiles: int) -> Any:
             address = inner.add(load(inner, lane_of(inner, d, word(i), 8), I64, 8), base)
             store(inner, value, address, 64)
 
-    return helper(b, f"multiply.{product.name}.{halves}.{tiles}", 6, build)
+    return helper(b, f"multiply.{product.name}.{halves}.{tiles}", 6 + (product == Product.F64_DIRECTED), build)
 
 
 def all_tiles(b: Builder, product: Product) -> Any:

@@ -32,7 +32,7 @@ from .build import (
     word,
 )
 from .fragments import BITS, Element, Halves, accumulated, counted, number_bytes, per_register, spread_a, spread_b
-from .products import EXACT, Product, multiply
+from .products import EXACT, MODES, Product, multiply
 from .sparse import chunk_length, expand
 
 _PAIRS = 2 * LANES
@@ -40,6 +40,8 @@ _PAIRS = 2 * LANES
 _TRANSPOSED = [i % 8 * 8 + i // 8 for i in range(_PAIRS)]
 SPARSE = 27
 """Bit of an `mma` format: A is sparse."""
+_MODE = 38
+"""First bit of the rounding of a format (MODES)."""
 _MOST_DEPTH = 128
 """Most k of an instruction, counted in numbers."""
 
@@ -168,7 +170,7 @@ def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
     registers in PTX order (d, a, b, c). fmt: bits 0-3 `Element` of a, 4-7 of b, 8-11 `Product`, 12-15 registers of a,
     16-19 of b, 20-23 of c and d, 24 a has 16 rows, 25 the accumulator is added apart, 26 sums are
     chains (products.py), 27 A is sparse and its metadata follows c, 28-35 k, counted in numbers, 36-37 the first thread of
-    four that has metadata."""
+    four that has metadata, 38-39 rounding (products.py)."""
     lanes, rows = _room(b, _MOST_DEPTH * 256), _room(b, _MOST_DEPTH * 32)
     tops_a, tops_b = _room(b, _MOST_DEPTH * 128), _room(b, _MOST_DEPTH * 16)
     n_a, n_b, n_c = (_field(b, fmt, at, 4) for at in (12, 16, 20))
@@ -184,7 +186,8 @@ def mma(b: Builder, ptrs: Any, fmt: Any) -> None:
     def exact(product: Product) -> None:
         for halves in (1, 2):
             with b.if_then(b.icmp_unsigned("==", _field(b, fmt, 24, 1), word(halves - 1))):
-                b.call(multiply(b, product, halves, 1), [lanes, rows, *args])
+                mode = [_field(b, fmt, _MODE, 2)] if product == Product.F64_DIRECTED else []
+                b.call(multiply(b, product, halves, 1), [lanes, rows, *args, *mode])
 
     def floating(half: bool) -> None:
         with b.if_else(nonzero(b, _field(b, fmt, CHAINED, 1))) as (chained, aligned_):
@@ -231,11 +234,13 @@ def mma_format(mods: Mapping[str, str], registers: Mapping[str, int], selector: 
     """The format word of an ``mma`` with these modifiers and counts of registers; ``selector`` of sparse metadata."""
     names = {"tf32": Element.TF32, "b1": Element.WORD}
     a, b = (names.get(t) or Element[t.upper()] for t in (mods["atype"], mods["btype"]))
+    mode = MODES.index(mods.get("rnd", "rn"))
     product = Product["S32_SATURATED" if "satfinite" in mods else mods.get("bitop", mods["dtype"]).upper()]
+    product = Product.F64_DIRECTED if mode else product
     depth = registers["b"] * 4 * per_register(b)
     counts = registers["a"] << 12 | registers["b"] << 16 | registers["d"] << 20
     rows = mods["shape"].startswith("m16") << 24 | _is_pairs(a) << 25
-    out = a | b << 4 | product << 8 | counts | rows | depth << 28
+    out = a | b << 4 | product << 8 | counts | rows | depth << 28 | mode << _MODE
     if "sp" not in mods:
         return out
     one_word = depth // chunk_length(a) <= (8 if BITS[a] <= 8 else 4)

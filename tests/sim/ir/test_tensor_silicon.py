@@ -1,5 +1,6 @@
 """Products and operands as an H200 has them. ``silicon/products.npz``: by instruction and constants, words of registers
 (for ``wgmma`` also of B in shared memory) and results, random and with infinities, NaNs and subnormal numbers.
+``silicon/doubles.npz``: the same of f64 in directed rounding.
 ``silicon/layouts.npz``: an image of shared memory at address 1024, pairs of descriptors that count from there, sums."""
 
 from functools import cache
@@ -42,15 +43,16 @@ def warpgroup(sums, a=None):
     return regs, where, buffer(count, np.int64, np.arange(count) * 128)
 
 
-@pytest.mark.parametrize("case", cases("products.npz", "mma"))
-def test_mma(functions, case):
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [(name, case) for name in ("products.npz", "doubles.npz") for case in cases(name, "mma")],
+)
+def test_mma(functions, name, case):
     text, _, selector = case.partition("/")
     op = resolve(text)
     count = {o.name: o.count for o in op.operands}
     kind = np.uint64 if op.mods["dtype"] == "f64" else np.uint32
-    for words, want in zip(
-        recorded("products.npz")[case + "/in"], recorded("products.npz")[case + "/out"], strict=True
-    ):
+    for words, want in zip(recorded(name)[case + "/in"], recorded(name)[case + "/out"], strict=True):
         sources = [buffer(32, kind, row) for row in np.ascontiguousarray(words).view(kind).reshape(-1, 32)]
         found = [buffer(32, kind) for _ in range(count["d"])]
         places = buffer(64, np.int64)

@@ -148,6 +148,19 @@ def test_results_may_overlap_factors_and_addresses(functional: bool):
     np.testing.assert_array_equal(np.frombuffer(got, np.int32).reshape(16, 16), a.T.astype(int) @ b + c)
 
 
+def test_directed_rounding(functional: bool):
+    """1 and -1 plus four times 2**-60, each sum rounded in the mode written at either place."""
+    text = "mov.f64 %ad0, 0d3FF0000000000000; mov.f64 %bd0, 0d3C30000000000000; ld.param.u64 %p, [p0];"
+    text += "mov.f64 %cd0, 0d3FF0000000000000; mov.f64 %cd1, 0dBFF0000000000000;"
+    for i, mode in enumerate(("rn", "rz", "rm", "rp")):
+        order = ["m8n8k4", f"{mode}.f64.f64.f64.f64"] if i % 2 else ["m8n8k4", f"f64.f64.f64.f64.{mode}"]
+        text += f"wmma.mma.sync.aligned.row.col.{'.'.join(order)} {{%dd0, %dd1}}, {{%ad0}}, {{%bd0}}, {{%cd0, %cd1}};\n"
+        text += f"st.global.v2.f64 [%p+{16 * i}], {{%dd0, %dd1}};\n"
+    got = np.frombuffer(run(text, [], 64, functional), np.float64).reshape(4, 2)
+    above, inside = 1 + 4 * 2.0**-52, -(1 - 4 * 2.0**-53)
+    np.testing.assert_array_equal(got, [[1, -1], [1, inside], [1, -1], [above, inside]])
+
+
 def test_shared_variables_and_transposition(functional: bool):
     """By way of a named variable of shared memory, with an offset; rows that come back as columns, doubled."""
     c, names_ = np.arange(256, dtype=np.float32), names("f32", "c", 8)
@@ -166,10 +179,6 @@ def test_shared_variables_and_transposition(functional: bool):
         ("wmma.load.a.sync.aligned.row.m16n16k8.f16 {%r0}, [%d];", ".f16 goes with .m16n16k16, .m32n8k16, .m8n32k16"),
         ("wmma.load.a.sync.aligned.col.m8n8k32.s4 {%r0}, [%d];", "elements of .s4 of a are in .row order"),
         ("wmma.load.b.sync.aligned.col.m32n8k16.u8 {%r0, %r1}, [%d];", "does not take these operands"),
-        (
-            "wmma.mma.sync.aligned.row.col.m8n8k4.f64.f64.f64.f64.rz {%f0, %f1}, {%f0}, {%f0}, {%f0, %f1};",
-            "directed rounding",
-        ),
         ("wmma.mma.sync.aligned.row.col.m8n32k16.s32.s8.u8.s32 %r0, %r0, %r0, %r0;", "a and b have the same type"),
         ("wmma.store.d.sync.aligned.row.m8n8k4.f64 [%x], {%f0, %f1};", "%x"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 
 from .config import ConfigError
 from .figure_plot import bars
-from .figure_run import Run
+from .figure_run import UTILISATIONS, Run
 from .figure_scale import SHORTEST_HOP_NS
 from .figures import Figure, Point, as_json, file_of, load, names, seconds
 
@@ -32,7 +32,7 @@ def run_command(options: Any, run: Run) -> bool:
     if options.json:
         print(json.dumps(as_json(figure, points)))
     else:
-        print("\n".join([*explain(figure), "", *table(points), "", *activity(figure)]))
+        print("\n".join([*explain(figure), "", *table(points), "", *activity(figure), "", *classes(figure)]))
         print(f"\n{seconds() - begin:.0f} s; {', '.join(map(str, written))}")
     return bool(points)
 
@@ -45,6 +45,8 @@ def explain(figure: Figure) -> list[str]:
     """Title, source, scale and assumptions."""
     gpu, d = figure.scales["gpu"], figure.definition
     lines = [f"{figure.name}: {d['title']}", f"published: {d['source']}", *filter(None, [d.get("text", "")])]
+    if figure.verified:
+        return [*lines, f"machine {figure.preset}; " + ", ".join(f"{k} {v}" for k, v in figure.verified.items())]
     lines.append(
         f"machine {figure.preset}, scaled; a full GPU is taken to reach {gpu['efficiency']:.0%} of {gpu['peak_tflops']:g} "
         f"TFLOPS in expert GEMMs (assumed)"
@@ -83,15 +85,31 @@ def table(points: list[Point]) -> list[str]:
 def activity(figure: Figure) -> list[str]:
     """What every run did, times of full scale."""
     head = f"{'system':12} {'model':8} {'tokens':>6} {'GPUs':>4} {'change':24} {'layer µs':>9} {'host µs':>8}"
-    head += f" {'kernels':>7} {'instr.':>8} {'link MB':>8} {'tensor':>6}"
+    head += (
+        f" {'check':>6} {'kernels':>7} {'instr.':>8} {'link MB':>8} {'tensor':>6} {'links':>6} {'HBM':>6} {'issue':>6}"
+    )
     lines = [f"{head}  (µs of full scale; kernels per GPU; MB as run)"]
     for row in figure.runs():
         what = row["change"] or (f"{row['load']} {row['std']:g}" if row["load"] != "uniform" else "")
         lines.append(
             f"{row['system']:12} {row['model']:8} {row['tokens']:6} {row['gpus']:4} {what:24} {row['layer_us']:9.1f} "
-            f"{row['host_us']:8.1f} {row['kernels']:7} {row['instructions'] / 1e6:7.2f}M {row['link_bytes'] / 1e6:8.3f} "
-            f"{row['tensor_util']:6.1%}"
+            f"{row['host_us']:8.1f} {row['check']:>6} {row['kernels']:7} {row['instructions'] / 1e6:7.2f}M "
+            f"{row['link_bytes'] / 1e6:8.3f} " + " ".join(f"{row[name]:6.1%}" for name in UTILISATIONS)
         )
+    return lines
+
+
+def classes(figure: Figure) -> list[str]:
+    """Warp instructions of every run by class, in thousands; runs of the same system and model are one line, the first."""
+    rows = {(row["system"], row["model"]): row for row in reversed(figure.runs())}
+    names = [key for key in next(iter(rows.values()), {}) if key.startswith("instructions_")]
+    lines = [
+        f"{'system':12} {'model':8} "
+        + " ".join(f"{name[13:]:>10}" for name in names)
+        + "  (thousands, as run, all GPUs)"
+    ]
+    for (system, model), row in reversed(rows.items()):
+        lines.append(f"{system:12} {model:8} " + " ".join(f"{row[name] / 1e3:10.1f}" for name in names))
     return lines
 
 

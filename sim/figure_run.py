@@ -3,12 +3,27 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 from .jit import cache_root, source_digest
 
 ROOT = Path(__file__).resolve().parents[1]
+UTILISATIONS = ("tensor_util", "nvlink_tx_util", "dram_util", "issue_util")
+"""Shares of the peak, the mean over the GPUs, of a result; the last is of the SMs' issue slots."""
+SCHEDULERS = 4
+CLASSES = {
+    "memory": ("ld", "st", "ldmatrix", "stmatrix", "prefetch", "stack"),
+    "atomic": ("atom", "red"),
+    "async": ("cpasync*", "bulk*", "st_async", "tensormap"),
+    "tensor": ("mma", "wgmma*", "wmma", "movmatrix"),
+    "control": ("bra", "brx", "call", "ret", "exit", "trap", "nop"),
+    "sync": ("bar", "fence", "mbarrier", "cluster_bar", "nanosleep"),
+    "warp": ("shfl", "vote", "match", "redux", "activemask", "elect"),
+    "hub": ("rowsp_*", "dymm_*", "mm_*"),
+}
+"""Classes of instructions by the kinds the SMs count; what is in none of them is arithmetic."""
 Run = Callable[..., Any]
 """``simasm.run``: this package does not import it."""
 
@@ -58,7 +73,7 @@ def _simulate(spec: Mapping[str, Any], run: Run) -> dict[str, Any]:
         for kind, number in gpu["issued"].items():
             issued[kind] = issued.get(kind, 0) + number
     return {
-        "checks": {check["name"]: check["ok"] for check in stats["checks"]},
+        "checks": {check["name"]: check["ok"] for check in stats["checks"] if not check.get("skipped")},
         "layer_ns": _stretches(kernels, phases) / clock_ghz + (len(phases) - 1) * spec["gap_ns"],
         "gemm1_ns": _stretches(kernels, [[k["name"] for k in kernels]], "gemm1") / clock_ghz,
         "experts_ns": _experts(kernels, spec["gpus"]) / clock_ghz,
@@ -67,11 +82,26 @@ def _simulate(spec: Mapping[str, Any], run: Run) -> dict[str, Any]:
         "issued": issued,
         "link_bytes": sum(gpu["nvlink_tx_bytes"] for gpu in gpus),
         "host_ns": sum(row["dt_ns"] for row in stats["host"] if row["what"].startswith(("launch", "fetch", "read"))),
-        "tensor_util": sum(gpu["tensor_util"] for gpu in gpus) / len(gpus),
+        **{name: sum(gpu[name] for gpu in gpus) / len(gpus) for name in UTILISATIONS[:-1]},
+        "issue_util": sum(gpu["ipc"] for gpu in gpus) / len(gpus) / result.machine.sms / SCHEDULERS,
         "static": {k.name: k.end - k.entry for k in result.machine.image.kernels},
         "hub": {name: sum(gpu["hub"][name] for gpu in gpus) for name in gpus[0]["hub"]},
         "wall_s": stats["wall_s"],
     }
+
+
+def by_class(issued: Mapping[str, int]) -> dict[str, int]:
+    """Warp instructions of each class, of the numbers by kind."""
+    found = dict.fromkeys([*CLASSES, "arithmetic"], 0)
+    for kind, number in issued.items():
+        mine = (name for name, patterns in CLASSES.items() if any(fnmatch(kind, pattern) for pattern in patterns))
+        found[next(mine, "arithmetic")] += number
+    return found
+
+
+def checked(checks: Mapping[str, bool]) -> str:
+    """What became of a program's checks; those of opaque results are skipped."""
+    return "-" if not checks else "passed" if all(checks.values()) else "FAILED"
 
 
 def _stretches(kernels: list[Mapping[str, Any]], phases: list[list[str]], last: str = "") -> float:

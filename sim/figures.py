@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config, ConfigError
-from .figure_run import ROOT, Run, result_of
+from .figure_run import ROOT, UTILISATIONS, Run, by_class, checked, result_of
 from .figure_scale import Layer, Scale, changed
 from .workers import run_tasks
 
@@ -88,6 +88,11 @@ class Figure:
         model = self.scales["models"][c["model"]]
         return Layer(c["model"], *(model[key] for key in ("hidden", "ffn", "experts", "topk")))
 
+    @property
+    def verified(self) -> dict[str, Any]:
+        """Shape and SMs of runs that are not scaled and have values; empty for figures of full scale."""
+        return dict(self.definition.get("verified", {}))
+
     def scale(self, c: Combination) -> Scale:
         """The scale of a run."""
         size = self.scales["models"][c["model"]]["quick" if self.quick else "full"]
@@ -102,8 +107,10 @@ class Figure:
         if not calibrates:
             settings = scale.settings(c["tokens"], c["gpus"], config, self.scales["gpu"]["latencies"])
             settings = settings if c["change"].startswith("scale.") else changed(settings, c["change"], config)
-        settings["rpm.enabled"] = int(system.get("managed", False))
         defines = scale.shape(c["tokens"], c["gpus"], c["load"] == "uniform") | {"load": c["load"], "std": c["std"]}
+        if own := self.verified:
+            settings, defines = {"sm.count": own.pop("sms")}, {"tokens": c["tokens"], **own}
+        settings["rpm.enabled"] = int(system.get("managed", False))
         defines |= {key: c[key] for key in ("stop", "framework", "degree") if key in c}
         return json.dumps(
             {
@@ -116,7 +123,7 @@ class Figure:
 
     def calibrate(self) -> None:
         """Measure `times` with the program `ideal`, on a machine whose links and latencies are not yet scaled."""
-        models = list(dict.fromkeys(c["model"] for c in self.combinations()))
+        models = list(dict.fromkeys(c["model"] for c in self.combinations() if not self.verified))
         tokens = int(self.scales["gpu"]["reference_tokens"])
         asked = [{**DEFAULTS, "system": "ideal", "model": m, "tokens": tokens} for m in models]
         specs = [self.spec(c, calibrates=True) for c in asked]
@@ -145,7 +152,11 @@ class Figure:
 
     def full_us(self, c: Combination, what: str = "layer_ns") -> float:
         """Time of a run as it would be at full scale, µs."""
-        return float(self.result(c)[what]) / self.scale(c).slower(c["tokens"], c["gpus"]) / 1000
+        return float(self.result(c)[what]) / self.slower(c) / 1000
+
+    def slower(self, c: Combination) -> float:
+        """Simulated over full time of a run."""
+        return 1.0 if self.verified else self.scale(c).slower(c["tokens"], c["gpus"])
 
     def attention_us(self, c: Combination) -> float:
         """Time of the attention of a layer: 8 H² operations per token for projections, 4 S H for causal scores and their use,
@@ -206,6 +217,8 @@ class Figure:
             own, ideal = self.result(c)["static"], self.result({**c, "system": "ideal"})["static"]
             shared = sum(ideal[name] for name in ("router", "gemm1", "gemm2", "combine"))
             return float(sum(own.values()) - shared)
+        if metric == "passed":
+            return float(all(self.result(c)["checks"].values()))
         if metric == "counter":
             return float(self.result(c)["hub"][what])
         return float(self.result(c)[metric])
@@ -218,12 +231,15 @@ class Figure:
             rows.append(
                 {
                     **{axis: c[axis] for axis in ("system", "model", "tokens", "gpus", "load", "std", "change")},
+                    **({"model": "as given"} if self.verified else {}),
                     **{"layer_us": round(self.full_us(c), 2), "gemm1_us": round(self.full_us(c, "gemm1_ns"), 2)},
-                    **{key: result[key] for key in ("kernels", "instructions", "link_bytes", "tensor_util")},
+                    **{key: result[key] for key in ("kernels", "instructions", "link_bytes", *UTILISATIONS)},
+                    **{f"instructions_{name}": number for name, number in by_class(result["issued"]).items()},
+                    "check": checked(result["checks"]),
                     "host_us": round(self.full_us(c, "host_ns") / c["gpus"], 2),
-                    "scaled": json.dumps(self.scale(c).shape(c["tokens"], c["gpus"])),
+                    "scaled": json.dumps(self.verified or self.scale(c).shape(c["tokens"], c["gpus"])),
                     "scaled_us": round(result["layer_ns"] / 1000, 2),
-                    "time_scale": round(self.scale(c).slower(c["tokens"], c["gpus"]), 4),
+                    "time_scale": round(self.slower(c), 4),
                 }
             )
         return rows

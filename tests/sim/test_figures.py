@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from isa.instr import Kind
 from sim import figures
 from sim.config import Config, ConfigError
 from sim.figure_plot import bars
+from sim.figure_run import by_class, checked
 from sim.figure_scale import Layer, Scale, changed
 from sim.figures import Figure, load, names
 
@@ -53,6 +55,27 @@ def test_changes_multiply_or_set() -> None:
     assert changed({"nvlink.link_gbps": 1.25}, "nvlink.link_gbps*2", config) == {"nvlink.link_gbps": 2.5}
     assert changed({}, "aau.rat_entries=64", config) == {"aau.rat_entries": 64}
     assert changed({"sm.count": 4}, "", config) == {"sm.count": 4}
+
+
+def test_every_kind_of_instruction_is_in_one_class() -> None:
+    kinds = [kind.name.lower() for kind in Kind]
+    found = by_class(dict.fromkeys(kinds, 1))
+    assert sum(found.values()) == len(kinds) and found["hub"] == 7 and found["tensor"] == 7
+    assert by_class({"ld": 3, "lane": 5, "rowsp_st": 2}) | {"memory": 0, "arithmetic": 0, "hub": 0} == dict.fromkeys(
+        found, 0
+    )
+
+
+def test_a_program_has_passed_when_all_checks_that_compared_did() -> None:
+    assert [checked({}), checked({"y": True}), checked({"y": True, "z": False})] == ["-", "passed", "FAILED"]
+
+
+def test_a_verified_figure_runs_its_own_shape_unscaled() -> None:
+    f = load("programs", True, never, 1)
+    specs = [json.loads(f.spec(c)) for c in f.combinations()]
+    assert {spec["program"] for spec in specs} == {f"moe/{name}.s" for name in f.definition["grid"]["system"]}
+    assert all(spec["defines"].get("values", 1) and "nvlink.link_gbps" not in spec["settings"] for spec in specs)
+    assert f.slower(f.combinations()[0]) == 1
 
 
 def test_points_are_averages_of_ratios_over_what_they_cover() -> None:

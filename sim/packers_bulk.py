@@ -12,8 +12,6 @@ from .sm.tensormap import COPY, FIELDS
 if TYPE_CHECKING:
     from .load import Row
 
-_FLUSH = 1 << 12
-"""Additions of f32 in global memory flush subnormals (sim/ir/atomics.py)."""
 _PLACES = {"d": (0, 0), "a": (1, 1), "m": (3, 2), "t": (5, 3)}
 """Reference and position in the side table of each address operand."""
 
@@ -40,8 +38,7 @@ def _reduction(row: "Row") -> None:
     name = row.op.mods["type"]
     bits = TYPES[name].bits
     value = valtype(f"b{bits}" if operation >= AtomOp.AND else name)
-    flush = _FLUSH if (operation, name) == (AtomOp.ADD, "f32") else 0
-    row.sub |= (bits // 8).bit_length() - 1 << SIZE_LOG | (value << 8 | flush) << FMT
+    row.sub |= (bits // 8).bit_length() - 1 << SIZE_LOG | value << 8 << FMT
 
 
 def bulk(row: "Row") -> None:

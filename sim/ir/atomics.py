@@ -1,8 +1,8 @@
 """Library functions that read, modify and write memory: atomics, and the reduction of a packet into a line of memory.
 
 ``fmt`` = AtomOp | ValType << 8; bit 12 (FLUSH): f32 addition flushes subnormal operands and results to zero, as atomics
-on global memory do (PTX ISA 9.0, 9.7.13.5). The operations are written over the lane algebra, with as many lanes as
-needed.
+on global memory do (PTX ISA 9.0, 9.7.13.5) and bulk reductions on an H100 do not. NaNs of formats up to f32 are the
+canonical one, as on an H100. The operations are written over the lane algebra, with as many lanes as needed.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from isa.rounding import canonical
 from isa.types import AtomOp, ValType
 
 from .algebra import Value, element_type, width_of
@@ -45,7 +46,7 @@ def _minimum(old: Value, x: Value) -> Value:
         return (x < old).where(x, old)
     raw = old.bits(f"u{width_of(old.t)}") | x.bits(f"u{width_of(old.t)}")
     chosen = (old == x).where(raw.bits(old.t), (x < old).where(x, old))
-    return (old != old).where(x, chosen)
+    return canonical((old != old).where(x, chosen))
 
 
 def _maximum(old: Value, x: Value) -> Value:
@@ -54,7 +55,11 @@ def _maximum(old: Value, x: Value) -> Value:
         return (x > old).where(x, old)
     raw = old.bits(f"u{width_of(old.t)}") & x.bits(f"u{width_of(old.t)}")
     chosen = (old == x).where(raw.bits(old.t), (x > old).where(x, old))
-    return (old != old).where(x, chosen)
+    return canonical((old != old).where(x, chosen))
+
+
+def _add(old: Value, x: Value) -> Value:
+    return old + x if old.t[0] in "us" else canonical(old + x)
 
 
 def _increment(old: Value, limit: Value) -> Value:
@@ -82,7 +87,7 @@ def _halves(f: Callable[[Value, Value], Value], t: str) -> Callable[[Value, Valu
 
 
 _BINARY: dict[AtomOp, Callable[[Value, Value], Value]] = {
-    AtomOp.ADD: lambda old, x: old + x,
+    AtomOp.ADD: _add,
     AtomOp.MIN: _minimum,
     AtomOp.MAX: _maximum,
     AtomOp.INC: _increment,

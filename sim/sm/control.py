@@ -32,7 +32,7 @@ from .cluster_barrier import cluster_left
 from .cta import end_warp
 from .memory_space import fault
 from .operands import operand, registers
-from .paths import SPIN_LIMIT, add_path, give_way, next_path, path_key, retire, split
+from .paths import SPIN_COUNT, SPIN_LIMIT, add_path, give_way, next_path, path_key, retire, split
 from .scoreboard import park, schedule
 
 
@@ -48,8 +48,7 @@ def branch(A, P, s, w, row, mask, pc, t):
         split(A, s, w, target, mask)
     if target <= pc and A[s + PATH_COUNT + w] > 0:
         A[s + SPIN + w] += 1
-        if A[s + SPIN + w] > SPIN_LIMIT:
-            A[s + SPIN + w] = 0
+        if A[s + SPIN + w] & SPIN_COUNT > SPIN_LIMIT:
             give_way(A, s, w)
     return schedule(A, s, w, t + P[BRANCH_CYCLES], Stall.BRANCH_RESOLVE)
 

@@ -2,17 +2,20 @@
 
 The active path is the one with the smallest key: deepest call first, then the lowest pc. For structured code that
 reconverges lanes at the earliest point they share, with no annotations (thread frontiers). A path that jumps backwards
-over and over while others wait gives way for a while (`PINNED`), so that a lane that holds a lock can release it.
+over and over while others wait gives way for a while (`PINNED`), to each of them in turn, so that a lane that holds a
+lock can release it.
 """
 
 from ..jit import inline, outline
 from ..raw import BIG
-from ..state import ACTIVE, DEPTH, JOIN, LIVE, PATH_COUNT, PATH_KEY, PATH_MASK, PATHS, PC, PINNED
+from ..state import ACTIVE, DEPTH, JOIN, LIVE, PATH_COUNT, PATH_KEY, PATH_MASK, PATHS, PC, PINNED, SPIN
 
 _DEPTH_SHIFT = 32
 _TOP = 1 << 20
 SPIN_LIMIT = 64
 """Backward jumps of the active path, others waiting, before another path may run."""
+SPIN_COUNT = 255
+"""Bits of `SPIN` that count them; above are those of the key of the path that ran last for a turn."""
 TURN = 512
 """Instructions for which that other path runs."""
 PARKED = 1 << 55
@@ -123,10 +126,18 @@ def next_path(A, s, w):
 
 @outline
 def give_way(A, s, w):
-    """The active path spins: let the next path in key order run for a turn."""
+    """The active path spins: let another run for a turn, the next in key order after that of the last turn."""
     key = path_key(A[s + DEPTH + w], A[s + PC + w])
     mask = A[s + ACTIVE + w]
-    _activate(A, s, w, _smallest(A, s, w))
+    last = A[s + SPIN + w] // (SPIN_COUNT + 1)
+    best = _smallest(A, s, w)
+    chosen = PARKED
+    for i in range(A[s + PATH_COUNT + w]):
+        other = A[s + PATH_KEY + w * PATHS + i]
+        if last < other < chosen:
+            best, chosen = i, other
+    A[s + SPIN + w] = (A[s + PATH_KEY + w * PATHS + best] & PARKED - 1) * (SPIN_COUNT + 1)
+    _activate(A, s, w, best)
     add_path(A, s, w, key, mask)
     A[s + JOIN + w] = BIG
     A[s + PINNED + w] = TURN

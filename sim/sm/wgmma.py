@@ -12,7 +12,7 @@ from ..far import far
 from ..jit import inline, outline
 from ..opaque_layout import OPAQUE
 from ..params import FN_WGMMA, TENSOR_CHAINED, WGMMA_COLUMNS, WGMMA_LINE_BYTES, WGMMA_REGISTER_CYCLES
-from ..raw import address_of, call, largest16, load_i64, load_u32
+from ..raw import BIG, address_of, call, largest16, load_i64, load_u32
 from ..state import (
     BLOCK,
     COLD,
@@ -24,6 +24,7 @@ from ..state import (
     LAUNCH_WARPS,
     LIVE,
     NEXT,
+    PC,
     PIPE_FREE,
     R_IMM,
     R_SIDE,
@@ -145,11 +146,9 @@ def _all_before(A, score, sub, t):
 
 @inline
 def _registers_ready(A, s, w, row, t):
-    """Cycle at which the registers of the product have what earlier instructions write to them."""
-    u = A[s + COLD]
-    if A[u + FENCED + w] == 0:
+    """Cycle at which the registers of the product have what earlier instructions write to them; BIG: not known yet."""
+    if A[A[s + COLD] + FENCED + w] == 0:
         return t
-    A[u + FENCED + w] = 0
     sub = A[row + R_SUB]
     n = (sub & 255) + 4 * (A[row + R_IMM] >> REGISTERS & 1)
     table = A[SIDE] + A[row + R_SIDE]
@@ -174,6 +173,7 @@ def _begin(A, P, s, row, t):
     for i in range(4):
         w = A[s + SCRATCH + _SLOTS + i]
         begin = max(begin, _registers_ready(A, s, w, row, t))
+        A[A[s + COLD] + FENCED + w] = 0
         begin = max(begin, A[s + PIPE_FREE + (w >> 4) * 16 + _TENSOR_PIPE])
     for i in range(4):
         w = A[s + SCRATCH + _SLOTS + i]
@@ -225,6 +225,9 @@ def wgmma(A, P, g, s, w, row, kind, mask, t):
         fault(A, g, s, w, Fault.DIVERGENT, 0, 0, 0, t)
         return park(A, s, w)
     if kind == Kind.WGMMA:
+        if A[FUNCTIONAL] == 0 and _registers_ready(A, s, w, row, t) >= BIG:
+            A[s + PC + w] -= 1  # a load is under way: the warp tries again when it is answered
+            return park(A, s, w)
         return _product(A, P, g, s, w, row, t)
     if kind == Kind.WGMMA_WAIT:
         return wait_groups(A, s, w, A[row + R_IMM], t)

@@ -97,6 +97,30 @@ AGAIN:
     assert ran.out["count"][0] == 64
 
 
+def test_of_several_spinning_paths_each_gives_way_to_all_others(functional: bool) -> None:
+    body = """
+    mov.u32 %r2, 5;
+    setp.eq.u32 %p1, %r1, 0;
+    and.b32 %r4, %r1, 1;
+    setp.eq.u32 %p2, %r4, 1;
+    @%p1 bra RELEASE;
+    @%p2 bra ODD;
+EVEN:
+    ld.volatile.global.u32 %r5, [%rd1];
+    setp.eq.u32 %p3, %r5, 0;
+    @%p3 bra EVEN;
+    bra DONE;
+ODD:
+    ld.volatile.global.u32 %r5, [%rd1];
+    setp.eq.u32 %p3, %r5, 0;
+    @%p3 bra ODD;
+    bra DONE;
+RELEASE:
+    st.volatile.global.u32 [%rd1], 5;
+DONE:"""
+    assert lanes(body, functional) == [5] * 32
+
+
 def test_predicated_instructions_touch_only_their_lanes(functional: bool) -> None:
     body = """
     mov.u32 %r2, 1;

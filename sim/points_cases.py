@@ -58,7 +58,8 @@ def segments(
     made = Sketch("segment", 1 + target, kind="rate", units=units)
     made.buffer("range", target, rows * row + 1024)
     if warm:
-        made.launch(0, "seg_load_16", SMS, 1024, ["range", footprint // 512 - 1, 512, 5, 1, 64, 1, 0], 0)
+        lines = (1 << (rows * row // 512).bit_length() - 1) - 1
+        made.launch(0, "seg_load_16", SMS, 1024, ["range", lines, 512, 5, 1, 64, 1, 0], 0)
     for i, n in enumerate(rounds):
         bits = lanes.bit_length() - 1
         params = ["range", rows - 1, row, bits, pieces, n, 7919 * (i + 1), shift]

@@ -1,4 +1,6 @@
 // Streams: all threads read, write or copy one range from its beginning on, several accesses of a thread in flight. See README.md.
+//
+// Bounds and the pragma keep ptxas from having fewer in flight to save registers, or more by unrolling.
 .version 9.0
 .target sm_90a
 .address_size 64
@@ -37,10 +39,13 @@
 
 .macro READ name, bytes, in_flight
 .visible .entry \name(.param .u64 base, .param .u64 mask, .param .u32 first, .param .u32 rounds, .param .u64 out)
+.maxntid 1024, 1, 1
+.minnctapersm 1
 {
     STREAM \bytes, \in_flight
     bar.sync 0;
     BEGIN
+    .pragma "nounroll";
 ROUND:
     BATCH
     .rept \in_flight, i
@@ -57,11 +62,14 @@ ROUND:
 
 .macro WRITE name, bytes, in_flight
 .visible .entry \name(.param .u64 base, .param .u64 mask, .param .u32 first, .param .u32 rounds, .param .u64 out)
+.maxntid 1024, 1, 1
+.minnctapersm 1
 {
     STREAM \bytes, \in_flight
     VALUES \in_flight
     bar.sync 0;
     BEGIN
+    .pragma "nounroll";
 ROUND:
     BATCH
     .rept \in_flight, i

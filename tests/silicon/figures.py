@@ -47,7 +47,7 @@ def of_launch(launch: dict, blocks: Lines, is_loaded: bool) -> dict:
 
 
 def _of_phases(figure: dict, launches: list, times: list) -> float:
-    """What a point means (sim/points.py): a rate of two phases, or cycles of a step."""
+    """What a point means (sim/points.py): a rate of two phases, cycles or ns of a step."""
     gpu, last = figure.get("gpu", 0), launches[-1]["phase"]
     spans = [
         max(t["span_ns"] for x, t in zip(launches, times, strict=True) if (x["phase"], x["gpu"]) == (phase, gpu))
@@ -57,7 +57,7 @@ def _of_phases(figure: dict, launches: list, times: list) -> float:
     if figure["kind"] == "rate":
         return round(figure["units"] / (spans[-1] - spans[-2]), 4)
     at = max(i for i, x in enumerate(launches) if x["gpu"] == gpu)
-    return round(times[at]["block0_cycles"] / figure["per"], 2)
+    return round(times[at]["block0_cycles" if figure["kind"] == "cycles" else "block0_ns"] / figure["per"], 2)
 
 
 def of_case(case: dict, times: list[dict]) -> dict:
@@ -65,7 +65,7 @@ def of_case(case: dict, times: list[dict]) -> dict:
     figure, launches = case.get("figure", {"kind": "time"}), case["launches"]
     if figure["kind"] == "time":
         return {"time_ns": max(t["span_ns"] for t in times)}
-    if figure["kind"] in ("rate", "cycles"):
+    if "phase" in launches[0]:
         return {"value": _of_phases(figure, launches, times)}
     if figure["kind"] == "latency":
         at = next(i for i, launch in enumerate(launches) if launch.get("plays", True))

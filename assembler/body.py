@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from assembler import moves, selectors
 from assembler.directives import check_registers
-from assembler.entries import FUNC, LABEL, REG, EntryWriter
+from assembler.entries import FUNC, LABEL, REG, SREG, EntryWriter
 from assembler.operands import Plan, Spec, plan, shape
 from assembler.program import READ, WRITE, Body, Call, Entry, Register, Step, Variable
 from assembler.rewrites import append_conversion, check_barrier, ignored_source, invert_before
@@ -35,7 +35,8 @@ from assembler.syntax import (
 from assembler.wmma import expand
 from isa.carry import condition_code
 from isa.instr import IsaError, Kind
-from isa.types import TYPES
+from isa.special import SpecialReg
+from isa.types import TYPES, Type
 
 if TYPE_CHECKING:
     from assembler.check import ModuleChecker
@@ -149,6 +150,8 @@ class BodyChecker:
             immediates = selectors.constants(op, item, chosen, self.problems, self.body.physical is not None)
         if op.instr.mnemonic == "isspacep":
             operands = (operands[0], self._widened(operands[1], item))
+        elif op.instr.mnemonic == "cvt" and all(spec.type and spec.type.cls in "us" for (spec,) in found.specs):
+            operands = (operands[0], self._copied(operands[1], found.specs[1][0].type, item))
         for operand, specs in zip(operands, found.specs, strict=True):
             self._operand(operand, specs, found, entries, immediates)
         name = op.with_imm(immediates).name if immediates else found.name
@@ -174,6 +177,20 @@ class BodyChecker:
         guard = self._guard(item) if item.guard is not None else 0
         self.body.steps.append(moves.copy(target, 64, source, 32, False, item.span, guard))
         name = f"%wide${word.number}"
+        self.outermost.declare(name, word)
+        return Name(name, operand.span)
+
+    def _copied(self, operand: Operand, read_as: Type | None, item: Instruction) -> Operand:
+        """A special register as a register that a step before copies it to."""
+        thing = self.scope.find(operand.name) if isinstance(operand, Name) else None
+        if not isinstance(thing, SpecialReg) or read_as is None or TYPES[thing.type].bits < read_as.bits:
+            return operand
+        word = self.body.new_register("%special", f"b{TYPES[thing.type].bits}", TYPES[thing.type].bits)
+        source = (SREG, READ, moves.code(thing.type), 0, thing.number, 0)
+        guard = self._guard(item) if item.guard is not None else 0
+        target = moves.register(self.body, word, WRITE, thing.type)
+        self.body.steps.append(moves.step(f"mov.{thing.type}", [target, source], item.span, guard))
+        name = f"%special${word.number}"
         self.outermost.declare(name, word)
         return Name(name, operand.span)
 

@@ -9,7 +9,7 @@ from assembler.problems import Problems
 from assembler.program import READ, WRITE, Body, Entry, Register, Variable
 from assembler.scope import Scope
 from assembler.syntax import Address, Binary, Name, Not, Number, Operand, PredPair, Sink, Vector
-from assembler.variables import integer, symbol_and_offset
+from assembler.variables import integer, kernel_address, symbol_and_offset
 from isa.image import OperandKind
 from isa.instr import Kind
 from isa.special import WARP_SZ, SpecialReg
@@ -135,6 +135,8 @@ class EntryWriter:
         elif isinstance(thing, Body) and not thing.is_kernel:
             thing.address_taken = True
             entries.append((FUNC, READ, spec.code, spec.group, thing.number, 0))
+        elif isinstance(thing, Body):
+            self.problems.error("unmodelled", kernel_address(name.name), name.span)
         else:
             self.problems.error("not-a-value", f"`{name.name}` has no address that can be moved", name.span)
 

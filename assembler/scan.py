@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-SKIP = re.compile(r"(?:[ \t\r\n\f]+|//[^\n]*|/\*(?s:.*?)\*/|@@[^\n]*)*")
-"""Blanks and comments."""
+SKIP = re.compile(r"(?:[ \t\r\n\f]+|//[^\n]*|/\*(?s:.*?)\*/|@@[^\n]*|(?m:^)#(?:line\b)?[ \t]*\d[^\n]*)*")
+"""Blanks, comments, and lines of a preprocessor that say where the text is from."""
 LABEL = re.compile(r"([%$A-Za-z_][\w$]*)\s*:(?!:)")
 NAMED_DIRECTIVE = re.compile(r"[%$A-Za-z_][\w$]*\s*:\s*\.(branchtargets|calltargets|callprototype)\b")
 DIRECTIVE = re.compile(r"\.([A-Za-z_]\w*)")

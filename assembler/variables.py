@@ -120,6 +120,9 @@ class Initialiser:
         if isinstance(thing, Variable):
             return thing.number
         if isinstance(thing, Body):
+            if thing.is_kernel:
+                self.problems.error("unmodelled", kernel_address(name.name), name.span)
+                return None
             thing.address_taken = True
             return -1 - thing.number
         self.problems.unknown("symbol", name.name, name.span, self.scope.suggestion(name.name, (Variable, Body)))
@@ -141,6 +144,11 @@ class Initialiser:
             if target is not None:
                 self.relocs.append((at, target))
                 self.data[at : at + 8] = (addend % (1 << 64)).to_bytes(8, "little")
+
+
+def kernel_address(name: str) -> str:
+    """What to say about the address of a kernel."""
+    return f"the address of the kernel `{name}` is for launches from the device, which are not modelled"
 
 
 def float_bits(number: Number, kind: Type) -> int | None:

@@ -68,6 +68,21 @@ def test_vector_registers_and_ranges() -> None:
     assert errors(KERNEL + "mov.u32 %r8, %r08; ret; }") == ["unknown register `%r08`"]
 
 
+def test_special_registers_of_other_conversions_are_refused() -> None:
+    assert errors(KERNEL + "cvt.rn.f32.u32 %f1, %tid.x; ret; }") == ["`cvt` cannot read `%tid.x`"]
+    assert errors(KERNEL + "cvt.u64.u64 %rd1, %tid.x; ret; }") == ["`cvt` cannot read `%tid.x`"]
+
+
+def test_lines_of_a_preprocessor_are_skipped() -> None:
+    assert errors('# 1 "a.cu"\n' + KERNEL + '#line 5 "a.cu"\nadd.u32 %r1, y, 1; ret; }') == ["unknown name `y`"]
+
+
+@pytest.mark.parametrize("text", [".global .u64 g = k;\n{}ret; }}", "{}mov.u64 %rd1, k; ret; }}"])
+def test_addresses_of_kernels(text: str) -> None:
+    (message,) = errors(text.format(KERNEL))
+    assert "the address of the kernel `k`" in message and "not modelled" in message
+
+
 def test_warnings_of_resources_and_bodies() -> None:
     live = "\n".join(f"ld.global.u32 %q{i}, [%rd1+{4 * i}];" for i in range(300))
     used = "\n".join(f"st.global.u32 [%rd1+{4 * i}], %q{i};" for i in range(300))

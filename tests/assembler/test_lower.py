@@ -53,6 +53,12 @@ def test_constants_are_raw_bits() -> None:
     assert values == [0xFFFFFFFF, 0x3FC00000, -1, 0xFFFE, 32, 0x3FC00000]
 
 
+def test_conversions_of_special_registers_read_a_copy() -> None:
+    image = kernel("@%p1 cvt.u64.u32 %rd1, %tid.x;\nst.shared.u64 [%r1], %rd1;")
+    assert names(image)[:2] == ["mov.u32", "cvt.u64.u32"] and image.guard.tolist()[:2] == [1, 1]
+    assert [o.kind for o in image.operands(0)] == [OperandKind.REG, OperandKind.SREG]
+
+
 def test_immediates_that_shape_code_are_in_the_name() -> None:
     image = kernel("lop3.b32 %r1, %r2, %r3, %r4, 0x96;")
     assert image.name(0) == "lop3.b32;immLut=150" and len(list(image.operands(0))) == 4

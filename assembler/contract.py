@@ -8,6 +8,8 @@ above; found by disassembling small programs) does so when
   end a block too; `mov` to another register of that width is looked through; a sum of the product with itself is not
   fused.
 
+An unguarded `div.approx.ftz.f32` is such a product too, of the dividend and the reciprocal of the divisor.
+
 Of two products that meet in a sum the first operand's is fused if it has no other use, else the second's on the same
 condition; products with several uses come last. Text that names physical registers, and programs with
 `.target debug`, stay as they are.
@@ -28,6 +30,7 @@ from isa.table import resolve
 
 REG = int(OperandKind.REG)
 _TYPES = ("f32", "f64", "f16", "bf16", "f16x2", "bf16x2")
+_DIVISION, _RECIPROCAL, _PRODUCT = "div.approx.ftz.f32", "rcp.approx.ftz.f32", "mul.ftz.f32"
 _PLAIN = (Kind.LANE, Kind.SREG)
 
 
@@ -75,9 +78,37 @@ def contract(program: Program) -> None:
     if "debug" in program.targets:
         return
     for body in program.bodies:
+        if body.physical is None:
+            _divide(body)
         if body.physical is None and any(_arithmetic(step.op) for step in body.steps):
             kept = {v.home.number for v in program.variables if v.home is not None and v.body == body.number}
             _Contraction(body, kept).run()
+
+
+def _divide(body: Body) -> None:
+    """Divisions by approximation become what they are made of: a reciprocal and a product."""
+    if not any(_is_division(step) for step in body.steps):
+        return
+    steps: list[Step] = []
+    moved: list[int] = []
+    for step in body.steps:
+        moved.append(len(steps))
+        if not _is_division(step):
+            steps.append(step)
+            continue
+        d, a, b = step.entries
+        inverse = body.new_register("%reciprocal", "f32", 32)
+        target, source = (moves.register(body, inverse, role, "f32") for role in (WRITE, READ))
+        steps.append(moves.step(_RECIPROCAL, [target, b], step.place))
+        steps.append(moves.step(_PRODUCT, [d, a, source], step.place))
+    moved.append(len(steps))
+    body.labels = [moved[at] for at in body.labels]
+    body.calls = {moved[at]: call for at, call in body.calls.items()}
+    body.steps = steps
+
+
+def _is_division(step: Step) -> bool:
+    return step.op == _DIVISION and not step.guard
 
 
 class _Contraction:

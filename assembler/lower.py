@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from assembler.calls import edges, lower_calls
 from assembler.columns import entry_columns, head_columns, span_columns
+from assembler.constant_functions import fold_functions
 from assembler.contract import contract
 from assembler.dynamic_stack import allocates
 from assembler.flow import cycles, reached_bodies
@@ -44,6 +45,7 @@ def lower(program: Program, files: Sequence[str], texts: Sequence[str], optimise
     """The Image of a program that has no errors. The program is consumed: its bodies are rewritten."""
     lower_services(program)
     graph = edges(program)
+    fold_functions(program)
     contract(program)
     if optimised:
         optimise(program)

@@ -1,6 +1,8 @@
-// comet: Comet's layer (flux): tokens are gathered whole, tiles wait for their sources, results are reduced while they leave.
+// comet: Comet's layer: rows are fetched while tiles that have theirs are computed, results are reduced while they leave.
 //
-// Layer 0: every GPU pulls all token shards, its own first, then the next GPU's, on a stream of its own; two blocks stand
+// Layer 0: the rows of an expert are ordered by source, the own ones first. A few blocks fetch the rows, tile by tile, from the
+// GPUs where they are, and the blocks of the first GEMM poll until their tile is complete (paper, section 3: the shared
+// tensor is cut along its rows, blocks are specialised). With whole=1 as the published code does it: every GPU pulls all token shards, its own first, then the next GPU's, on a stream of its own; two blocks stand
 // for the copy engine. The rows of an expert are ordered by source in the same order, and a block of the first GEMM polls
 // until the sources its tile needs have arrived. The host reads the loads in between and makes the list of tiles.
 // Layer 1 is one persistent kernel: the columns are cut into `split` slices; blocks for communication wait until a slice
@@ -8,7 +10,7 @@
 // last slice. What arrives from the GPUs is added at home.
 //
 //     router, count, share_routing, exchange_counts, plan, order, gather_index -> HOST
-//     barrier, pull | gemm1_gather -> barrier -> activate -> layer1 -> barrier -> reduce
+//     barrier, pull_rows | gemm1_rows -> barrier -> activate -> layer1 -> barrier -> reduce
 //
 //     simasm programs/moe/comet.s --gpus 8 --set rpm.enabled=0
 //
@@ -237,6 +239,90 @@ SHARD:
     add.u32 %j, %j, 1;
     setp.lt.u32 %more, %j, %ngpus;
     @%more bra SHARD;
+    ret;
+}
+
+// The rows that the experts of this GPU need, tile by tile of the list; a tile per block of 16 warps at a time.
+// there[i] is set when tile i of the list is complete.
+.visible .entry pull_rows(
+    .param .u64 shards, .param .u64 index, .param .u64 load, .param .u64 list, .param .u64 totals, .param .u64 xin,
+    .param .u64 there, .param .u32 hidden, .param .u32 topk, .param .u32 here, .param .u32 tiles)
+{
+    COPY_STATE
+    .reg .pred %row<4>, %leader, %over;
+    .reg .b32 %t, %number, %blocks, %count, %tile, %expert, %rest, %r, %pair, %source, %bytes, %topk, %here, %tiles;
+    .reg .b64 %shards, %index, %load, %list, %xin, %there, %at;
+    ld.param.u64 %shards, [shards];
+    ld.param.u64 %index, [index];
+    ld.param.u64 %load, [load];
+    ld.param.u64 %list, [list];
+    ld.param.u64 %xin, [xin];
+    ld.param.u64 %there, [there];
+    ld.param.u64 %at, [totals];
+    ld.global.u32 %count, [%at];
+    ld.param.u32 %bytes, [hidden];
+    shl.b32 %bytes, %bytes, 1;
+    ld.param.u32 %topk, [topk];
+    ld.param.u32 %here, [here];
+    ld.param.u32 %tiles, [tiles];
+    mov.u32 %t, %tid.x;
+    setp.eq.u32 %leader, %t, 0;
+    mov.u32 %number, %ctaid.x;
+    mov.u32 %blocks, %nctaid.x;
+TILE:
+    setp.ge.u32 %over, %number, %count;
+    @%over ret;
+    mad.wide.u32 %at, %number, 4, %list;
+    ld.global.u32 %tile, [%at];
+    div.u32 %expert, %tile, %tiles;
+    mad.wide.u32 %at, %expert, 4, %load;
+    ld.global.u32 %rest, [%at];
+    rem.u32 %r, %tile, %tiles;
+    shl.b32 %r, %r, 6;
+    sub.u32 %rest, %rest, %r;                        // rows of this tile and those after it
+    shr.u32 %r, %t, 5;
+    shl.b32 %r, %r, 2;                               // the warp's first row
+    .rept 4, i
+    setp.lt.u32 %row\i, %r, %rest;
+    mad.lo.u32 %pair, %tile, 64, %r;
+    mad.wide.u32 %target\i, %pair, %bytes, %xin;
+    mad.wide.u32 %at, %pair, 4, %index;
+    mov.u32 %pair, 0;
+    @%row\i ld.global.u32 %pair, [%at];
+    div.u32 %pair, %pair, %topk;
+    div.u32 %source, %pair, %here;
+    rem.u32 %pair, %pair, %here;
+    mad.wide.u32 %at, %source, 8, %shards;
+    ld.global.u64 %at, [%at];
+    mad.wide.u32 %source\i, %pair, %bytes, %at;
+    add.u32 %r, %r, 1;
+    .endr
+    COPY_ROWS %bytes
+    bar.sync 0;
+    mad.wide.u32 %at, %number, 4, %there;
+    @%leader fence.acq_rel.gpu;
+    @%leader red.relaxed.gpu.global.add.u32 [%at], 1;
+    add.u32 %number, %number, %blocks;
+    bra TILE;
+}
+
+.visible .entry gemm1_rows(
+    .param .u64 xin, .param .u64 w1, .param .u64 mid, .param .u64 list, .param .u64 there,
+    .param .u32 hidden, .param .u32 ffn, .param .u32 row_size, .param .u32 tiles)
+{
+    GEMM_STATE
+    EXPERT_STATE
+    SIGNAL_STATE
+    .reg .b32 %row_size;
+    .reg .b64 %xin, %at;
+    ld.param.u64 %xin, [xin];
+    ld.param.u32 %row_size, [row_size];
+    LISTED_TILE list
+    mov.u32 %n, %ctaid.y;
+    ld.param.u64 %at, [there];
+    mad.wide.u32 %at, %n, 4, %at;
+    AWAIT %at, 1
+    EXPERT_GEMM1 %xin, %row_size, 0
     ret;
 }
 
@@ -592,9 +678,11 @@ SLOT:
     .include "layer.inc"
     param groups = 1;
     param framework = 15;      // empty kernels, up to the 33 of a layer (FlashMoE table 1)
+    param whole = 0;           // 1: whole shards are gathered, as flux does; 0: rows that are needed, by blocks for communication
     param pulls = 2;           // blocks that stand for the copy engine
     param split = min(4, hidden / 64);         // slices of layer 1
     param resident = 4;        // blocks of the persistent kernel per SM
+    param fetchers = max(1, sm.count * resident * 28 / 132);   // blocks of 16 warps that fetch rows
     param senders = max(1, sm.count * resident * 28 / 132);    // blocks that communicate: 28 of 132 (flux, H800, bf16)
     .include "schedule_host.inc"
     require hidden / 64 % split == 0, "split must divide the column tiles of hidden";
@@ -612,6 +700,7 @@ SLOT:
     buffer shards : u64[ngpus] = addresses(shard);
     buffer all_x : bf16[tokens, hidden] = zeros;
     buffer arrived : u32[ngpus] = zeros;
+    buffer there : u32[local * rows / tile] = zeros;
     buffer counted : u32[1] = zeros;
     buffer count_flags : u64[ngpus] = addresses(counted);
     buffer done : u32[split] = zeros;
@@ -625,7 +714,9 @@ SLOT:
     }
     launch copy_shard on all grid(max(1, sm.count / 4)) block(256) (x, shard, here * data / 16);
     launch barrier_all on all grid(1) block(64) (all_flags, flags, 8, ngpus);
-    launch pull on all grid(pulls) block(512) stream 1 after(0) (shards, all_x, arrived, here * data / 16, gpu, ngpus);
+    if whole {
+        launch pull on all grid(pulls) block(512) stream 1 after(0) (shards, all_x, arrived, here * data / 16, gpu, ngpus);
+    }
     launch count on all grid(ceil_div(pairs, 256)) block(256) (route, counts, numbers, pairs);
     launch share_routing on all grid(1, ngpus) block(256)
         (route, numbers, prob, routes, numberses, probs, all_flags, flags, pairs, gpu);
@@ -634,14 +725,22 @@ SLOT:
     launch order on all grid(1) block(round_up(local, 32)) (table, loads, start, tiles, experts, gpu, ngpus, rows);
     launch gather_index on all grid(ceil_div(ngpus * pairs, 256)) block(256)
         (all_route, all_numbers, start, index, row_of, mine, pairs, ngpus * pairs, local, gpu, topk);
+    if !whole {
+        launch pull_rows on all grid(fetchers) block(512) stream 1 after(0)
+            (shards, index, loads, tiles, totals, xin, there, hidden, topk, here, rows / tile);
+    }
     each gpu g {
         fetch totals@g stream 0;
     }
     each gpu g {
         let n = read(totals@g, 0);
-        if n > 0 {
+        if n > 0 && whole {
             launch gemm1_gather on g grid(ffn / 64, n) block(128)
                 (all_x, index, loads, arrived, w1, mid, tiles, hidden, ffn, rows / tile, topk, pairs, ngpus, pulls);
+        }
+        if n > 0 && !whole {
+            launch gemm1_rows on g grid(ffn / 64, n) block(128)
+                (xin, w1, mid, tiles, there, hidden, ffn, data, rows / tile);
         }
     }
     launch barrier_all on all grid(1) block(64) after(1) (all_flags, flags, 12, ngpus);

@@ -117,8 +117,8 @@ def with_load(per_expert: int, per_gpu: int, shape: dict[str, Any]) -> float:
 
 
 def gathered(per_expert: int, per_gpu: int, shape: dict[str, Any]) -> float:
-    """Every token to every GPU with where it goes and its weights; back, one row per token and GPU with its experts."""
-    there = (GPUS - 1) * shape["tokens"] * (shape["hidden"] * 2 + 12 * shape["topk"])
+    """A row per token and expert, and to every GPU where tokens go and their weights; back, one row per token and GPU."""
+    there = per_expert * shape["hidden"] * 2 + (GPUS - 1) * shape["tokens"] * 12 * shape["topk"]
     return (there + per_gpu * shape["hidden"] * 2) / LINE * PACKET
 
 

@@ -16,6 +16,8 @@ from isa.special import WARP_SZ, SpecialReg
 from isa.types import TYPES, Type
 
 REG, PRED, NPRED, CONST, SREG, LABEL, FUNC, SYM, MEM_REG, MEM_SYM, MEM_PARAM, SINK = range(12)
+_OF_ADDRESSES = ("mov", "cvta", "mapa", "getctarank")
+"""Instructions whose operand may be a variable, for its address."""
 assert OperandKind.SINK == SINK
 B32, B64 = TYPES["b32"].code, TYPES["b64"].code
 
@@ -335,4 +337,4 @@ def _wrapped(offset: int) -> int:
 
 def _takes_address(found: Plan, wanted: Type) -> bool:
     """Whether an operand may be the address of a variable or function."""
-    return found.op.instr.mnemonic in ("mov", "cvta", "mapa") and wanted.cls not in ("f", "pred") and wanted.bits >= 32
+    return found.op.instr.mnemonic in _OF_ADDRESSES and wanted.cls not in ("f", "pred") and wanted.bits >= 32

@@ -68,6 +68,7 @@ def test_every_cta_reads_its_neighbour_after_the_barrier(cluster: int, functiona
     getctarank.u64 %r13, %rd5; getctarank.shared::cluster.u32 %r14, %r6;
     isspacep.shared::cluster %p1, %rd5; selp.u32 %r15, 0, 1000, %p1;
     sub.u32 %r11, %r11, %r12; add.u32 %r12, %r12, %r11; sub.u32 %r13, %r13, %r9; sub.u32 %r14, %r14, %r5;
+    getctarank.shared::cluster.u64 %r16, s+8; sub.u32 %r16, %r16, %r5; or.b32 %r13, %r13, %r16;
     or.b32 %r13, %r13, %r14; add.u32 %r12, %r12, %r13; add.u32 %r12, %r12, %r15;
     {SYNC}
     st.global.u32 [%rd3], %r12; ret;"""

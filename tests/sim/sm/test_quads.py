@@ -62,4 +62,4 @@ def test_sums_in_other_registers_than_the_same_ones():
 def test_sums_of_another_type_than_c_are_refused():
     text = kernel("mma.sync.aligned.m8n8k4.row.col.f32.f16.f16.f16", 8, "d")
     (error,) = assembler.check(HEADER + text)
-    assert error.code == "opcode-combination" and "`.f16` together with" in error.message
+    assert error.code == "opcode-unmodelled" and "mma.m8n8k4 of .f16 with d other than c" in error.message

@@ -14,6 +14,9 @@ SILENT_SECONDS = 3.0
 """Before a word about what takes so long, if the machine has not begun to run."""
 FIRST_SECONDS = 1.0
 """Runs shorter than this show nothing."""
+STEADY = 0.2
+"""Thread blocks say how much is left only while they end one after the other: if the latest ended within this part of the
+time so far. Those of a persistent kernel all end at its end."""
 
 
 class State(Protocol):
@@ -35,6 +38,7 @@ class Progress:
         self._shown = -PLAIN_SECONDS
         self._instructions = 0
         self._rate = 0.0
+        self._done, self._ended = 0, self._start
         self._bar: Any = None
         self._task: Any = None
         self._begun = threading.Event()
@@ -65,9 +69,9 @@ class Progress:
             self._start = self._last = time.perf_counter()  # what came before is not the machine's speed
             self._instructions = state.instructions
         instructions = state.instructions
-        done = state.done / state.total if state.total else None
         now = time.perf_counter()
         elapsed = now - self._start
+        done = self._part_done(state, now)
         if now > self._last and instructions > self._instructions:
             rate = (instructions - self._instructions) / (now - self._last)
             self._rate = rate if not self._rate else 0.7 * self._rate + 0.3 * rate
@@ -81,6 +85,14 @@ class Progress:
             self._shown = elapsed
             self.file.write(f"simasm: {elapsed:.0f} s: {text}{_left(elapsed, done)}\n")
             self.file.flush()
+
+    def _part_done(self, state: State, now: float) -> float | None:
+        """Part of the work that is done, None where nothing tells."""
+        if state.done != self._done:
+            self._done, self._ended = state.done, now
+        if not state.total or (state.done < state.total and now - self._ended > STEADY * (now - self._start)):
+            return None
+        return state.done / state.total
 
     def print(self, line: str, file: TextIO) -> None:
         """Print a line above the bar."""

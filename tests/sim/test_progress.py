@@ -22,6 +22,21 @@ def test_plain_lines_give_rate_and_time_left(monkeypatch):
     assert "1,234,567 cycles" in lines[0] and "M/s" in lines[0] and "25%" in lines[0] and "s left" in lines[0]
 
 
+def test_blocks_that_all_end_at_the_end_tell_nothing(monkeypatch):
+    monkeypatch.setattr(progress, "FIRST_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "PLAIN_SECONDS", 0.0)
+    out = io.StringIO()
+    with Progress(out) as shown:
+        shown.update(state())
+        for i in range(3):
+            time.sleep(0.01)
+            shown.update(state(6_000_000 + i))
+        shown.update(state(7_000_000, 2))
+    *persistent, steady = out.getvalue().splitlines()
+    assert len(persistent) >= 2 and "s left" not in persistent[-1]
+    assert "s left" in steady, "a block has just ended"
+
+
 def test_short_or_quiet_runs_show_nothing(monkeypatch):
     out = io.StringIO()
     with Progress(out) as shown:

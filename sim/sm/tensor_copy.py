@@ -6,7 +6,18 @@ tensor are filled when loaded, left alone when stored, and counted as bytes of t
 
 from ..addresses import OFFSET_MASK, PARAM_REGION, REGION_BITS
 from ..jit import inline, outline
-from ..raw import load_i64, load_u8, load_u16, load_u32, store_8, store_16, store_32, store_64
+from ..raw import (
+    address_of,
+    load_i64,
+    load_u8,
+    load_u16,
+    load_u32,
+    prefetch_word,
+    store_8,
+    store_16,
+    store_32,
+    store_64,
+)
 from ..state import (
     CONSTS,
     CTA_LAUNCH,
@@ -66,6 +77,8 @@ _BOX = SCRATCH + 64
 _COORD, _COUNT, _LOG, _MASK, _ROWS, _DELTA = _BOX, _BOX + 5, _BOX + 10, _BOX + 11, _BOX + 12, _BOX + 13
 """Scratch words of the box at hand: first coordinate and elements by dimension, log2 of an element's bytes, address bits
 that swizzling changes, rows, and what to add to an address of the tensor to get a host address."""
+_ROWS_AHEAD = 8
+"""Rows of a box by which its source is brought near the host's core before it is copied."""
 _AND = 5
 """AtomOp.AND: from here on operations work on bits."""
 
@@ -225,17 +238,35 @@ def _fill(m, log):
     return (1 << (8 << log) - 1) - 1 if load_u8(m + FILL) else 0
 
 
+@inline
+def _move_piece(to, source):
+    """Copy 16 bytes."""
+    store_64(to, load_i64(source))
+    store_64(to + 8, load_i64(source + 8))
+
+
+@inline
+def _is_whole(A, s, step, size):
+    """Whether a row of the box is inside, next to one another in memory, and made of pieces of 16 bytes."""
+    x, n = A[s + _COORD], A[s + _COUNT]
+    return step == 1 and x >= 0 and x + n <= size and n << A[s + _LOG] & 15 == 0
+
+
 @outline
 def _load_row(A, s, m, base, at, source):
     """One row of the box to shared memory at ``base + at``; ``source``: host address of element 0, or 0 outside."""
     log, x, n = A[s + _LOG], A[s + _COORD], A[s + _COUNT]
     step, size = load_u16(m + ELEMENT_STRIDE), load_i64(m + DIM)
+    if source and _is_whole(A, s, step, size):
+        source += x << log
+        for piece in range(0, n << log, 16):
+            _move_piece(base + _swizzled(A, s, at + piece), source + piece)
+        return
     piece = 16 >> log
     for e in range(0, n, piece):
         to = base + _swizzled(A, s, at + (e << log))
         if source and step == 1 and x + e >= 0 and x + e + piece <= size and e + piece <= n:
-            store_64(to, load_i64(source + (x + e << log)))
-            store_64(to + 8, load_i64(source + (x + e << log) + 8))
+            _move_piece(to, source + (x + e << log))
             continue
         for j in range(e, min(n, e + piece)):
             place = x + j * step
@@ -248,6 +279,10 @@ def _store_row(A, P, s, m, base, at, target, sub):
     """One row of the box from shared memory to the tensor, or a reduction with it."""
     log, x = A[s + _LOG], A[s + _COORD]
     step, size = load_u16(m + ELEMENT_STRIDE), load_i64(m + DIM)
+    if sub >> REDUCE & 1 == 0 and _is_whole(A, s, step, size):
+        for piece in range(0, A[s + _COUNT] << log, 16):
+            _move_piece(target + (x << log) + piece, base + _swizzled(A, s, at + piece))
+        return
     for e in range(A[s + _COUNT]):
         place = x + e * step
         if place < 0 or place >= size:
@@ -259,6 +294,14 @@ def _store_row(A, P, s, m, base, at, target, sub):
             _put(to, log, _get(source, log))
 
 
+@inline
+def _bring_near(A, address):
+    """Prefetch the 128 bytes at a host address."""
+    word = address - address_of(A, 0) >> 3
+    prefetch_word(A, word)
+    prefetch_word(A, word + 8)
+
+
 @outline
 def _load_box(A, s, m, base, at, nbytes, hidden):
     """The box to the shared memory at host address ``base``, offset ``at``; not if it is opaque (``hidden``)."""
@@ -268,6 +311,8 @@ def _load_box(A, s, m, base, at, nbytes, hidden):
     for k in range(A[s + _ROWS]):
         row = _row_address(A, s, m, k)
         source = row + A[s + _DELTA] if row >= 0 else 0
+        if source:
+            _bring_near(A, source + (A[s + _COORD] << A[s + _LOG]) + _ROWS_AHEAD * load_i64(m + STRIDE))
         _load_row(A, s, m, base, at + (k * A[s + _COUNT] << A[s + _LOG]), source)
 
 

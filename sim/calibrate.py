@@ -149,14 +149,16 @@ class Row:
 
 
 def table(figures: Figures, assemble: Assemble, config: Config, only: str = "") -> Iterator[Row]:
-    """Simulate the kernels of programs/calibrate."""
+    """Simulate the kernels of programs/calibrate, all on one machine."""
     image = assemble(KERNELS)
+    machine = Machine(image, config)
+    out = machine.alloc(0, 1 << 12)
     for kernel in image.kernels:
         op = kernel.name.removeprefix("lat_")
         if not kernel.name.startswith("lat_") or only not in op:
             continue
-        latency = _cycles(image, config, f"lat_{op}", 1)
-        throughput = OPERATIONS * (LONG - SHORT) * WARPS / _cycles(image, config, f"thr_{op}", WARPS)
+        latency = _cycles(machine, out, f"lat_{op}", 1)
+        throughput = OPERATIONS * (LONG - SHORT) * WARPS / _cycles(machine, out, f"thr_{op}", WARPS)
         yield Row(
             op,
             round(latency / (OPERATIONS * (LONG - SHORT)), 2),
@@ -166,12 +168,10 @@ def table(figures: Figures, assemble: Assemble, config: Config, only: str = "") 
         )
 
 
-def _cycles(image: Image, config: Config, name: str, warps: int) -> int:
+def _cycles(machine: Machine, out: int, name: str, warps: int) -> int:
     """Cycles that LONG rounds take more than SHORT rounds, over all warps of one block."""
     spans = []
-    for rounds in (SHORT, LONG):
-        machine = Machine(image, config)
-        out = machine.alloc(0, 1 << 12)
+    for rounds in (SHORT, SHORT, LONG):  # the first brings the parameters near
         machine.write(out, np.full(1 << 10, 0x3F803F80, np.uint32))
         machine.launch(
             0, name, (1, 1, 1), (32 * warps, 1, 1), params=out.to_bytes(8, "little") + rounds.to_bytes(4, "little")
@@ -179,7 +179,7 @@ def _cycles(image: Image, config: Config, name: str, warps: int) -> int:
         machine.run()
         times = np.frombuffer(machine.read(out + 128, 16 * warps), np.uint64).reshape(-1, 2)
         spans.append(int(times[:, 1].max() - times[:, 0].min()))
-    return spans[1] - spans[0]
+    return spans[2] - spans[1]
 
 
 def run_command(options: Any, assemble: Assemble) -> bool:

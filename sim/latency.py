@@ -46,7 +46,7 @@ def _alu(op: Op, name: str, wide: bool, guards: bool) -> str:
     if guards:
         return "setp_guard"
     if name in ("bfe", "bfi"):
-        return "field64" if wide else "field"
+        return "field64" if wide else "insert" if name == "bfi" else "field"
     if wide and name not in ("mov", "cvta"):
         return "iadd64" if name in ("add", "sub") else "logic64"
     if name in _FLEXIBLE and not any(t.startswith(("f", "bf")) and name != "mov" for t in op.types):
@@ -61,6 +61,8 @@ def _conversion(op: Op, row: str) -> str:
     to, source = types[0], types[1]
     if to in _INTEGERS and source in _INTEGERS:
         return "iadd" if "sat" not in op.mods else "alu"
+    if to in _HALVES and source == "f32":
+        return "alu"
     if to in _HALVES or source in _HALVES:
         return row if "f64" in types or to in _INTEGERS or source in _INTEGERS else "iadd"
     return "iadd" if to == "f32" and source in ("s32", "u32", "b32") else row
@@ -85,7 +87,7 @@ PIPES = {
     **dict.fromkeys(("mma", "mma_half", "mma_pair", "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8"), 5),
     **dict.fromkeys(("wgmma", "branch", "barrier", "fence", "misc", "sreg", "param"), 6),
     **{"movmatrix": 16, "vote": 1, "video": 1, "lsu": 16, "shfl": 16, "shfl_idx": 16},
-    **dict.fromkeys(("setp_guard", "iadd", "iadd64", "lea64", "logic64", "field", "field64"), 1),
+    **dict.fromkeys(("setp_guard", "iadd", "iadd64", "lea64", "logic64", "field", "field64", "insert"), 1),
     **dict.fromkeys(("imad_wide", "imul64"), 2),
     **dict.fromkeys(("flo", "brev", "frcp32", "fsqrt32", "irem32", "idiv32s", "mufu_pair", "mufu_angle"), 4),
     **dict.fromkeys(("mufu_scaled", "rcp_scaled", "div_approx", "div_full"), 4),
@@ -93,14 +95,30 @@ PIPES = {
 """Execution pipe of each class: below 16 every scheduler has one, from 16 on the SM has one."""
 
 
-def pipe(name: str, pc: int) -> int:
-    """The pipe of an instruction of a class; what two pipes can do is dealt out in turn."""
-    return PIPES[name] + (pc & 1 if name == "iadd" else 0)
+class Pipes:
+    """Deals instructions out to pipes in the order of the program; what two integer pipes can do goes to the one with less
+    work in the block so far, as ptxas chooses between IADD3 and IMAD.IADD."""
+
+    def __init__(self) -> None:
+        self._work = {1: 0, 2: 0}
+
+    def take(self, name: str, interval: int) -> int:
+        """The pipe of an instruction of a class that occupies it for ``interval`` cycles."""
+        pipe = PIPES[name]
+        if name == "iadd":
+            pipe = 2 if self._work[2] <= self._work[1] else 1
+        if pipe in self._work:
+            self._work[pipe] += interval
+        return pipe
+
+    def block(self) -> None:
+        """A block of the program begins."""
+        self._work = {1: 0, 2: 0}
 
 
 FIXED = frozenset((
     "ffma", "fadd", "half", "alu", "imad", "imad_hi", "fp64", "branch", "misc", "param", "mma", "mma_half", "mma_pair",
     "mma_f64", "mma_f64x2", "mma_f64x4", "mma_f64x8", "setp_guard", "iadd", "iadd64", "lea64", "logic64", "field", "field64",
-    "imad_wide", "imul64",
+    "insert", "imad_wide", "imul64",
 ))  # fmt: skip
 """Classes whose latency the compiler knows: waiting for them is no scoreboard's."""

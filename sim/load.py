@@ -17,7 +17,7 @@ from isa.types import BY_CODE
 from traces.records import Stall
 
 from .addresses import OWN_REGION, REGION_BITS, function_address
-from .latency import FIXED, latency_class, pipe
+from .latency import FIXED, Pipes, latency_class
 from .packers import PACKERS, UnmodelledError
 from .state import FLAG_MORE_WAITS, ROW_WORDS, SINK, SLOTS
 
@@ -296,7 +296,7 @@ def pack(image: Image, timing: Callable[[str], tuple[int, int, int]], compile_op
     program = Program(image)
     rows: list[tuple[Row, int, tuple[int, int, int, int], str]] = []
     side: list[int] = []
-    kernel_at = _kernel_at(image)
+    kernel_at, pipes = _kernel_at(image), Pipes()
     for pc in range(len(image)):
         op = _resolved(image.name(pc))
         row = Row(op, kernel_at(pc), list(image.operands(pc)), program, kind=int(op.kind))
@@ -305,7 +305,10 @@ def pack(image: Image, timing: Callable[[str], tuple[int, int, int]], compile_op
         _set_scores(row)
         PACKERS[op.kind](row)
         row.latency = latency_class(op, _guards(image, pc, row), _scales(row))
-        rows.append((row, int(image.guard[pc]), (*timing(row.latency), pipe(row.latency, pc)), where))
+        time = timing(row.latency)
+        rows.append((row, int(image.guard[pc]), (*time, pipes.take(row.latency, time[1])), where))
+        if op.kind in (Kind.BRA, Kind.BRX, Kind.RET, Kind.EXIT):
+            pipes.block()
     names = sorted({row.lane_name for row, *_ in rows if row.lane_name})
     addresses = compile_ops(names)
     words = [_words(row, guard, time, addresses.get(row.lane_name, 0), side, where) for row, guard, time, where in rows]

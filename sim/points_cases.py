@@ -7,6 +7,8 @@ FLUSHED = 132 << 20
 """Bytes that are read so that nothing else is left in L2."""
 RANGE = 1 << 26
 """Bytes in which random segments lie."""
+IN_L2 = 1 << 24
+"""Bytes of a range that L2 holds beside everything else."""
 FLAG_ROUNDS, FLAG_WARM_UP = 24, 4
 
 
@@ -185,7 +187,8 @@ def beside(how: str, target: int, streams: int, loader: int, stream_target: int,
     made.buffer("chain", target, 512 * 128)
     made.buffer("order", target, 2048, {"kind": "hash_argsort", "seed": 5})
     made.buffer("order0", 0, 2048, {"kind": "hash_argsort", "seed": 5})
-    made.buffer("range", stream_target, RANGE + (132 * 1024 * 64))
+    span = RANGE if made.case["gpus"] > 1 else IN_L2
+    made.buffer("range", stream_target, span + (132 * 1024 * 64))
     made.buffer("stop", loader, 16)
     made.buffer("ready", 0, 16)
     made.launch(target, "link_lines", 1, 256, ["chain", "order", 512, 128], 0)
@@ -199,7 +202,7 @@ def beside(how: str, target: int, streams: int, loader: int, stream_target: int,
             16,
             steps,
             "range",
-            ("u64", RANGE - 1),
+            ("u64", span - 1),
             "stop",
             "stop",
             "ready",

@@ -4,13 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from .points import Builder, Sketch
-from .points_cases import SMS, atomic_chain, atomics, beside, bulk, bulk_latency, chase, copy, fences, segments, stream
+from .points_cases import (
+    IN_L2,
+    SMS,
+    atomic_chain,
+    atomics,
+    beside,
+    bulk,
+    bulk_latency,
+    chase,
+    copy,
+    fences,
+    segments,
+    stream,
+)
 from .points_link import CHAINS, FENCES, LOADS
 
 Cond = Mapping[str, Any]
 OWN = 0
-IN_L2 = 1 << 24
-"""Bytes of a range that L2 holds beside everything else."""
 
 
 def _chase_spread(cond: Cond) -> Sketch | None:

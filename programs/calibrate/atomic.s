@@ -110,7 +110,7 @@ ATOMICS red_add_f16x2
     MEASURE
     ld.param.u64 %at, [base];
     ld.param.u32 %steps, [warm];
-    mov.u32 %zero, 0;
+    ld.volatile.global.u32 %zero, [%at];  // a constant 0 would make loads of them
     .rept 2, i
 STEP\i:
     .if \operands == 2

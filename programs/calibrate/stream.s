@@ -45,8 +45,8 @@
     STREAM \bytes, \in_flight
     bar.sync 0;
     BEGIN
-    .pragma "nounroll";
 ROUND:
+    .pragma "nounroll";
     BATCH
     .rept \in_flight, i
     LD_\bytes %at, \i
@@ -69,8 +69,8 @@ ROUND:
     VALUES \in_flight
     bar.sync 0;
     BEGIN
-    .pragma "nounroll";
 ROUND:
+    .pragma "nounroll";
     BATCH
     .rept \in_flight, i
     ST_\bytes %at, \i

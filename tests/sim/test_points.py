@@ -59,7 +59,7 @@ def test_latencies_are_of_the_first_block_of_the_last_phase() -> None:
 
 def test_a_chain_of_peer_loads_takes_the_latency() -> None:
     (point,) = points([figure("peer_load_latency", 1691.0, **PEER_LOAD)], LINK)
-    found = list(outcomes([point], partial(assemble, optimised=True), "h200", [], 1, 100))
+    found = list(outcomes([point], partial(assemble, optimised=True), "h200", [], 1, 600))
     assert found[0].reason == "" and abs(found[0].error) < 0.05
 
 

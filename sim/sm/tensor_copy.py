@@ -74,7 +74,7 @@ from .operands import CONSTANT, registers
 from .tma import LEFT, LINE, LINE_HEAD, LINE_TAIL, LINES, begin, enter, touch, unit
 
 _BOX = SCRATCH + 64
-_COORD, _COUNT, _LOG, _MASK, _ROWS, _DELTA = _BOX, _BOX + 5, _BOX + 10, _BOX + 11, _BOX + 12, _BOX + 13
+_COORD, _COUNT, _LOG, _MASK, _ROWS, _DELTA, _PITCH = _BOX, _BOX + 5, *range(_BOX + 10, _BOX + 15)
 """Scratch words of the box at hand: first coordinate and elements by dimension, log2 of an element's bytes, address bits
 that swizzling changes, rows, and what to add to an address of the tensor to get a host address."""
 _ROWS_AHEAD = 8
@@ -133,6 +133,7 @@ def _read_box(A, g, gpu, s, w, row, m, lane, t):
     A[s + _LOG] = _log(m)
     A[s + _MASK] = (1 << load_u8(m + SWIZZLE)) - 1
     A[s + _ROWS] = rows
+    A[s + _PITCH] = max(A[s + _COUNT] << A[s + _LOG], A[s + _MASK] + 1 << 4 if A[s + _MASK] else 0)
     A[s + _DELTA] = memory_delta(A, g, region)
     return rows * A[s + _COUNT] << A[s + _LOG]
 
@@ -155,8 +156,7 @@ def _row_address(A, s, m, k):
 
 @outline
 def _touch_lines(A, g, s, m, i):
-    """`_touch_rows` of a plain box: rows of whole lines of a matrix, all inside and allocated. False if it is no such box;
-    nothing has been done then."""
+    """`_touch_rows` of a box of whole lines, all inside and allocated. False, and nothing done, if it is no such box."""
     nbytes, x = A[s + _COUNT] << A[s + _LOG], A[s + _COORD]
     y, n = A[s + _COORD + 1], A[s + _ROWS]
     stride = load_i64(m + STRIDE)
@@ -313,7 +313,7 @@ def _load_box(A, s, m, base, at, nbytes, hidden):
         source = row + A[s + _DELTA] if row >= 0 else 0
         if source:
             _bring_near(A, source + (A[s + _COORD] << A[s + _LOG]) + _ROWS_AHEAD * load_i64(m + STRIDE))
-        _load_row(A, s, m, base, at + (k * A[s + _COUNT] << A[s + _LOG]), source)
+        _load_row(A, s, m, base, at + k * A[s + _PITCH], source)
 
 
 @outline
@@ -327,7 +327,7 @@ def _store_box(A, P, s, m, base, at, sub):
     for k in range(A[s + _ROWS]):
         row = _row_address(A, s, m, k)
         if row >= 0:
-            _store_row(A, P, s, m, base, at + (k * A[s + _COUNT] << A[s + _LOG]), row + A[s + _DELTA], how)
+            _store_row(A, P, s, m, base, at + k * A[s + _PITCH], row + A[s + _DELTA], how)
 
 
 @outline

@@ -16,6 +16,8 @@ from assembler.uniform import uniform_registers
 from isa.image import OperandKind
 
 SYM, MEM_SYM = int(OperandKind.SYM), int(OperandKind.MEM_SYM)
+_DYNAMIC_ALIGN = 16
+"""Alignment that dynamic shared memory has anyway."""
 
 
 Claims: TypeAlias = dict[int, int]
@@ -189,6 +191,10 @@ def _place_shared(program: Program, layout: Layout) -> None:
         variable.offset = -(-end // variable.align) * variable.align
         for kernel in kernels:
             ends[kernel] = variable.offset + variable.size
+    for variable in program.variables:
+        if variable.space == "shared" and variable.extern and variable.align > _DYNAMIC_ALIGN:
+            for kernel in users.get(variable.number, set()):
+                ends[kernel] = -(-ends[kernel] // variable.align) * variable.align
     layout.shared_bytes = ends
 
 

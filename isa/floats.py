@@ -60,9 +60,9 @@ def fma(op: Op, a: V, b: V, c: V) -> V:
 
 
 def fma_oob(op: Op, a: V, b: V, c: V) -> V:
-    """0 where a or b is the NaN 0xffff, which marks elements out of bounds."""
-    mark = raw(a).const(0xFFFF)
-    return ((raw(a) == mark) | (raw(b) == mark)).where(a.const(0), fma(op, a, b, c))
+    """0 where a or b is the NaN 0x7ff7 or 0xfff7, which marks elements out of bounds."""
+    mark, magnitude = raw(a).const(0x7FF7), raw(a).const(0x7FFF)
+    return (((raw(a) & magnitude) == mark) | ((raw(b) & magnitude) == mark)).where(a.const(0), fma(op, a, b, c))
 
 
 def div(op: Op, a: V, b: V) -> V:
@@ -184,7 +184,7 @@ def _extremes(name: str, section: str, half: str, word: str, lane: Any) -> list[
 
 _FMA = "d = a * b + c, rounded once"
 _SIGNS = ("a", "c")
-OOB = "d = a * b + c, rounded once; 0 where a or b is the NaN 0xffff"
+OOB = "d = a * b + c, rounded once; 0 where a or b is the NaN 0x7ff7 or 0xfff7"
 ROWS = (
     *_three("add", "3", "1", "d = a + b", add, "fadd"),
     *_three("sub", "4", "2", "d = a - b", sub, "fadd"),

@@ -5,6 +5,8 @@ REGION_BYTES = 1 << REGION_BITS
 OFFSET_MASK = REGION_BYTES - 1
 SHARED_REGION = 96
 """Generic window onto the shared memory of the own CTA."""
+SHARED_START = 1024
+"""First address of a CTA's own shared memory. What lies below is the system's, as on an H100, where it may be touched too."""
 LOCAL_REGION = 97
 """Generic window onto the local memory of the own thread."""
 PARAM_REGION = 98

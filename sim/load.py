@@ -16,7 +16,7 @@ from isa.table import resolve
 from isa.types import BY_CODE
 from traces.records import Stall
 
-from .addresses import OWN_REGION, REGION_BITS, function_address
+from .addresses import OWN_REGION, REGION_BITS, SHARED_START, function_address
 from .latency import FIXED, Pipes, latency_class
 from .packers import PACKERS, UnmodelledError
 from .state import FLAG_MORE_WAITS, ROW_WORDS, SINK, SLOTS
@@ -141,8 +141,8 @@ class Program:
             return (OWN_REGION << REGION_BITS) + self.offsets[index]
         if symbol.offset < 0:
             static = kernel.shared_bytes if kernel else 0
-            return dynamic_offset(static)
-        return symbol.offset
+            return SHARED_START + dynamic_offset(static)
+        return symbol.offset + (SHARED_START if symbol.space == "shared" else 0)
 
     def module_data(self, gpu: int) -> bytes:
         """Initial bytes of the module's variables on a GPU, addresses filled in."""
@@ -164,7 +164,7 @@ class Program:
             return function_address(self.image.functions[-1 - index].entry)
         if index in self.offsets:
             return (gpu + 1 << REGION_BITS) + self.offsets[index]
-        return self.image.symbols[index].offset
+        return self.symbol_address(index, None)
 
 
 def dynamic_offset(static: int) -> int:

@@ -162,7 +162,7 @@ CTA_Z = _s.field(CTAS)
 CTA_LIVE = _s.field(CTAS)
 """Warps of the CTA that have not exited; 0: the slot is free."""
 CTA_SHARED = _s.field(CTAS)
-"""Bytes of shared memory the CTA takes."""
+"""Where the CTA's shared memory ends, counted from its window's begin, which is the system's (addresses.py)."""
 CTA_CLUSTER = _s.field(CTAS)
 """Record of the CTA's cluster + 1; 0: a cluster of its own."""
 BAR_ARRIVED = _s.field(CTAS * BARRIERS)

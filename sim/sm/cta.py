@@ -2,6 +2,7 @@
 
 from traces.records import Stall
 
+from ..addresses import SHARED_START
 from ..far import far
 from ..jit import inline
 from ..opaque_layout import OPAQUE
@@ -193,7 +194,7 @@ def start_cta(A, P, g, s, launch, linear, t):
     A[s + CTA_Y + c] = linear // x % y
     A[s + CTA_Z + c] = linear // (x * y)
     A[s + CTA_LIVE + c] = warps
-    A[s + CTA_SHARED + c] = A[g + LAUNCH_SHARED + launch]
+    A[s + CTA_SHARED + c] = SHARED_START + A[g + LAUNCH_SHARED + launch]
     A[s + CTA_CLUSTER + c] = 0
     if A[OPAQUE]:
         forget_shared(A, s, c, A[s + CTA_SHARED + c])
@@ -260,7 +261,7 @@ def end_warp(A, P, g, s, w, t):
         warp_left(A, P, s, c)
         return 0
     A[s + CTAS_USED] -= 1
-    A[s + SHARED_USED] -= A[s + CTA_SHARED + c] + P[SMEM_RESERVED_BYTES]
+    A[s + SHARED_USED] -= A[s + CTA_SHARED + c] - SHARED_START + P[SMEM_RESERVED_BYTES]
     A[g + LAUNCH_DONE + launch] += 1
     A[g + CTA_ENDED] = 1
     return 0

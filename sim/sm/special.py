@@ -2,6 +2,7 @@
 
 from enum import IntEnum
 
+from ..addresses import SHARED_START
 from ..far import far
 from ..jit import inline, outline
 from ..params import CLOCK_KHZ, FN_FILL_LANE, FN_FILL_TID, FN_SPLAT32, FN_SPLAT64, SMEM_RESERVED_BYTES, SMS
@@ -124,11 +125,11 @@ def _machine(A, P, g, gpu, s, w, what, imm, t):
     if what == Special.NGPUS:
         return A[GPUS]
     if what == Special.DYNAMIC_SMEM_SIZE:
-        return A[s + CTA_SHARED + c] - A[g + LAUNCH_STATIC + A[s + CTA_LAUNCH + c]]
+        return A[s + CTA_SHARED + c] - SHARED_START - A[g + LAUNCH_STATIC + A[s + CTA_LAUNCH + c]]
     if what == Special.TOTAL_SMEM_SIZE:
-        return A[s + CTA_SHARED + c] + 127 & ~127
+        return A[s + CTA_SHARED + c] - SHARED_START + 127 & ~127
     if what == Special.AGGR_SMEM_SIZE:
-        return A[s + CTA_SHARED + c] + P[SMEM_RESERVED_BYTES]
+        return A[s + CTA_SHARED + c] - SHARED_START + P[SMEM_RESERVED_BYTES]
     if what == Special.SYMBOL:
         return gpu_address_of(gpu, imm)
     if what == Special.VALUE:

@@ -133,6 +133,15 @@ def test_fused_multiply_add(t: str, rnd: str):
     check("fma", t, apply(f"fma.{rnd}.{t}", a, b, c), want, a, b, c)
 
 
+@pytest.mark.parametrize(("t", "one"), [("f16", 0x3C00), ("bf16", 0x3F80)])
+def test_elements_out_of_bounds(t: str, one: int):
+    """As an H100 has it: one NaN of either sign in a or b gives zero."""
+    nans = [n for n in range(1 << 16) if is_nan(n, t)]
+    found = apply(f"fma.rn.oob.{t}", nans, [one] * len(nans), [one] * len(nans))
+    assert [(n, d) for n, d in zip(nans, found, strict=True) if d != 0x7FFF] == [(0x7FF7, 0), (0xFFF7, 0)]
+    assert list(apply(f"fma.rn.oob.{t}", [one, one], [0x7FF7, one], [one, 0x7FF7])) == [0, 0x7FFF]
+
+
 @pytest.mark.parametrize(("t", "rnd"), BOTH[:8])
 def test_products_that_nearly_cancel(t: str, rnd: str):
     """a * b - rounded(a * b): the exact error of a product, and what adding a half of it does."""

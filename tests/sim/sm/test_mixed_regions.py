@@ -114,5 +114,5 @@ def test_a_copy_touches_no_byte_beyond_the_source_size(functional: bool) -> None
 
 
 def test_a_copy_stays_in_its_shared_memory(functional: bool) -> None:
-    with pytest.raises(MachineFault, match="outside its window, at offset 0x200"):
+    with pytest.raises(MachineFault, match="outside its window, at offset 0x600"):
         copied("cp.async.cg.shared.global [%r3+16], [%rd1], 16;", functional)

@@ -8,8 +8,8 @@ from kernels import new_machine, read_back, run_kernel
 
 from sim.errors import Deadlock, MachineFault
 
-CONSTANT = (1 << 62) | (64 << 32) | (1 << 16)
-"""Descriptors of rows of 128 bytes, swizzled, at address 0."""
+CONSTANT = (1 << 62) | (64 << 32) | (1 << 16) | (1024 >> 4)
+"""Descriptors of rows of 128 bytes, swizzled, where shared memory begins."""
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ def test_a_warp_that_does_not_come(rng):
 
 
 def test_outside_of_shared_memory(rng):
-    with pytest.raises(MachineFault, match=r"invalid .*wgmma.* of size 16 bytes outside its window, at offset 0x24"):
+    with pytest.raises(MachineFault, match=r"invalid .*wgmma.* of size 16 bytes outside its window, at offset 0x28"):
         run(8, rng, start_b=8192 + 128)
 
 

@@ -3,7 +3,7 @@
 from ..addresses import OFFSET_MASK
 from ..jit import inline, outline
 from ..layout import gpu_of
-from ..mem.l2 import atomic_ticks, l2_access, l2_atomic
+from ..mem.l2 import atomic_ticks, l2_access, l2_atomic, line_here
 from ..net.bytes import copy_masked
 from ..net.packet import AUX, DATA, MASK_HI, MASK_LO, OP
 from ..opaque_layout import OPAQUE, line_opaque
@@ -92,7 +92,7 @@ def _atomic_element(A, P, row, memory, operand, size):
 def _time(A, P, g, t, address, nbytes, size, returns):
     """When atomics on ``nbytes`` different bytes of a line are done. They are answered as soon as reads are."""
     busy = max(atomic_ticks(P, nbytes + 31 >> 5, 0, 0, returns), P[HUB_ATOMIC_TICKS])
-    done = l2_atomic(A, P, g, t, (address & OFFSET_MASK) >> 7, nbytes // size, busy)
+    done = l2_atomic(A, P, g, t, line_here(g, address), nbytes // size, busy)
     return done - P[L2_ATOMIC_CYCLES] + P[L2_CYCLES] - P[HUB_NEAR]
 
 

@@ -4,8 +4,9 @@ An access is served when the memory step gets to it, in time order; its completi
 ``g + L2_BLOCK``.
 """
 
+from ..addresses import OFFSET_MASK, REGION_BITS
 from ..jit import inline, outline
-from ..layout import HUB_BLOCK, L2_BLOCK, Layout
+from ..layout import HUB_BLOCK, L2_BLOCK, Layout, gpu_of
 from ..params import (
     GPCS,
     HBM_ACCESS_TICKS,
@@ -309,12 +310,18 @@ def l2_discard(A, P, g, t, line):
 
 
 @inline
+def line_here(g, address):
+    """The line of an address in this GPU's memory, as its SMs know it."""
+    return (gpu_of(g) + 1 << REGION_BITS - 7) | (address & OFFSET_MASK) >> 7
+
+
+@inline
 def l2_access(A, P, g, t, addr, nbytes, write):
     """Access to ``nbytes`` <= 128 contiguous bytes within a line by the hub. Returns its completion cycle."""
     first = addr >> 5 & 3
     last = (addr + nbytes - 1) >> 5 & 3
     sectors = (2 << last) - (1 << first)
-    line = (addr & (1 << 38) - 1) >> 7
+    line = line_here(g, addr)
     if write:
         return l2_write(A, P, g, t, line, sectors, (addr | nbytes) & 31)
     return l2_read(A, P, g, t, line, sectors)

@@ -162,7 +162,7 @@ def test_random_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 FAULTS = {
     "an address behind the buffer": "mad.wide.u32 %rd2, %r0, 4, %rd0; ld.global.u32 %r3, [%rd2+16320];",
     "a misaligned address": "mad.wide.u32 %rd2, %r0, 3, %rd0; ld.global.u32 %r3, [%rd2];",
-    "shared memory behind the block's": "mad.lo.u32 %r4, %r0, 4, 4000; st.shared.u32 [%r4], %r0;",
+    "shared memory behind the block's": "mad.lo.u32 %r4, %r0, 4, 5024; st.shared.u32 [%r4], %r0;",
     "an atomic without memory": "mul.wide.u32 %rd2, %r0, 4; atom.global.add.u32 %r3, [%rd2], 1;",
     "one lane of many": "mul.lo.u32 %r4, %r0, %r0; mad.wide.u32 %rd2, %r4, 32, %rd0; st.global.u32 [%rd2], %r0;",
 }

@@ -32,6 +32,14 @@ def test_only_these_lie_at_the_top():
     assert {name for name in names if not name.startswith(".")} <= TOP_LEVEL
 
 
+@pytest.mark.parametrize("folder", sorted(name for name in TOP_LEVEL if "." not in name and name != "simasm"))
+def test_folders_say_what_lives_there(folder):
+    """Every folder of the top level has a README, and that of sim/ names each of its own folders."""
+    text = (ROOT / folder / "README.md").read_text(encoding="utf-8")
+    inner = {path.relative_to(ROOT / folder).parts[0] for path in tracked(f"{folder}/*/*.py")}
+    assert folder != "sim" or [name for name in sorted(inner) if f"`{name}/`" not in text] == []
+
+
 @pytest.mark.parametrize("package", ["isa", "assembler", "sim", "traces"])
 def test_packages_are_packages(package):
     """A folder without __init__.py would vanish from the wheel, one without py.typed from type checkers."""
